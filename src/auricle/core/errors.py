@@ -1,0 +1,93 @@
+"""The error tree. Every error a user can meet is one of these.
+
+    AuricleError
+    ├── BadRequest            400  the request cannot be served as it stands
+    │   ├── BadMedia          400  the upload is not a recording that can be decoded
+    │   ├── UnknownModel      400
+    │   └── UnknownLanguage   400
+    ├── TooLarge              413  more bytes or more audio than allowed
+    ├── Unavailable           503  nothing can serve this now; ``retry_after`` says when to ask again
+    │   └── ModelNotInstalled 503  known, but not on this machine
+    ├── Cancelled             499  the caller went away or asked to stop
+    └── Internal              500  our fault
+
+``message`` is written for the person who sent the request: what happened and what to do.
+Errors cross process borders as ``(code, message, retry_after)`` and come back as the same class.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuricleError(Exception):
+    """Base of every error that Auricle raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.retry_after = retry_after
+
+
+class BadRequest(AuricleError):
+    code = "bad_request"
+    status = 400
+
+
+class BadMedia(BadRequest):
+    code = "bad_media"
+
+
+class UnknownModel(BadRequest):
+    code = "unknown_model"
+
+
+class UnknownLanguage(BadRequest):
+    code = "unknown_language"
+
+
+class TooLarge(AuricleError):
+    code = "too_large"
+    status = 413
+
+
+class Unavailable(AuricleError):
+    code = "unavailable"
+    status = 503
+
+
+class ModelNotInstalled(Unavailable):
+    code = "model_not_installed"
+
+
+class Cancelled(AuricleError):
+    code = "cancelled"
+    status = 499
+
+
+class Internal(AuricleError):
+    code = "internal"
+
+
+_CLASSES: dict[str, type[AuricleError]] = {
+    cls.code: cls
+    for cls in (
+        BadRequest,
+        BadMedia,
+        UnknownModel,
+        UnknownLanguage,
+        TooLarge,
+        Unavailable,
+        ModelNotInstalled,
+        Cancelled,
+        Internal,
+    )
+}
+
+
+def from_code(code: str, message: str, retry_after: int | None = None) -> AuricleError:
+    """Rebuild an error that was raised in another process."""
+    return _CLASSES.get(code, Internal)(message, retry_after=retry_after)

@@ -1,0 +1,9 @@
+"""Recordings: any file that FFmpeg reads, to mono float32 at 16 kHz, in bounded memory.
+
+Untrusted bytes are only ever parsed in jailed child processes: :class:`MediaPool` is the way in.
+"""
+
+from auricle.media.info import SAMPLE_RATE, MediaInfo
+from auricle.media.pool import MediaPool
+
+__all__ = ["SAMPLE_RATE", "MediaInfo", "MediaPool"]

@@ -1,0 +1,250 @@
+"""Probe and decode one recording with PyAV. Runs inside a jail (see :mod:`auricle.media.jail`).
+
+The content decides what a file is; its name is looked at only for ``.g722``, a format that has no
+header at all but only one sample rate (a headerless μ-law file does not even say its rate, so it
+needs an ``encoding``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from auricle.core.errors import BadMedia, TooLarge
+from auricle.media.info import SAMPLE_RATE, MediaInfo
+from auricle.media.mixdown import Mixer
+
+BLOCK_SAMPLES = 10 * SAMPLE_RATE
+"""Samples handed out at a time."""
+
+SOUND_PEAK = 5e-4
+"""A track whose peak stays under this (-66 dBFS) is silent: another track is taken if there is one."""
+
+GAP_S = (0.2, 600.0)
+"""Holes in a stream's timestamps within these bounds are filled with silence: recorders that send
+nothing while nobody speaks (Opus DTX in WebM) would otherwise shift all that follows."""
+
+FORMATS = (
+    "aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,f4v,flac,flv,g722,gsm,loas,"
+    "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpc,mpc8,mpeg,mpegts,mpegtsraw,nistsphere,nut,"
+    "ogg,oma,rm,sox,swf,tak,tta,voc,w64,wav,wv,xwma"
+)
+"""Demuxers that may open a file: those that read one file and never name another."""
+
+_RAW_FORMATS = {"g722": "g722"}
+
+
+def probe(file: IO[bytes], name: str = "") -> MediaInfo:
+    """Identify a recording and make sure that sound comes out of it.
+
+    Raises :class:`BadMedia` if it cannot be read, has no audio track, or gives no samples.
+    """
+    with _open(file, name) as container:
+        stream = container.streams.audio[0]
+        info = MediaInfo(
+            duration=_duration(container, stream),
+            container=container.format.name,
+            codec=stream.codec_context.name,
+            sample_rate=stream.codec_context.sample_rate or 0,
+            channels=stream.codec_context.channels,
+        )
+        if next(_frames(container, container.streams.audio), None) is None:
+            raise BadMedia(_NOTHING_DECODED)
+    return info
+
+
+def decode(file: IO[bytes], name: str, max_seconds: float) -> Iterator[NDArray[np.float32]]:
+    """Yield the recording's sound in blocks of at most :data:`BLOCK_SAMPLES`, mono, 16 kHz, -1..1.
+
+    Several tracks: the first with sound. Several channels: mixed down.
+    Raises :class:`BadMedia` if nothing could be decoded, :class:`TooLarge` past ``max_seconds``.
+    """
+    index = _track_with_sound(file, name)
+    with _open(file, name) as container:
+        stream = container.streams.audio[index]
+        left = int(max_seconds * SAMPLE_RATE)
+        samples = _Blocks()
+        for piece in _mono(container, stream):
+            left -= len(piece)
+            if left < 0:
+                raise TooLarge(
+                    f"The recording is longer than {max_seconds / 3600:g} hours. Split it."
+                )
+            yield from samples.add(piece)
+        yield from samples.rest()
+        if not samples.total:
+            raise BadMedia(_NOTHING_DECODED)
+
+
+_NOT_MEDIA = (
+    "The file is not a recording that can be read. Send audio or video "
+    "(MP3, WAV, FLAC, OGG, M4A, OPUS, WebM, MP4, MKV, ...); raw audio without a header needs an encoding."
+)
+_NOTHING_DECODED = (
+    "The file looks like a recording, but no sound could be decoded from it: it is damaged or cut "
+    "off. Export it again and send that."
+)
+_NO_AUDIO = "The file has no audio track. Send a recording with sound."
+
+
+def _open(file: IO[bytes], name: str) -> InputContainer:
+    file.seek(0)
+    options = {"protocol_whitelist": "", "format_whitelist": FORMATS}
+    try:
+        container = av.open(_Bytes(file), "r", container_options=options)
+    except (av.FFmpegError, ValueError) as error:
+        raw = _RAW_FORMATS.get(name.rpartition(".")[2].lower())
+        if raw is None or not file.seek(0, 2):
+            raise BadMedia(_NOT_MEDIA) from error
+        file.seek(0)
+        container = av.open(_Bytes(file), "r", format=raw, container_options=options)
+    if not container.streams.audio:
+        container.close()
+        raise BadMedia(_NO_AUDIO)
+    return container
+
+
+class _Bytes:
+    """A file without its name: PyAV would pass it on to FFmpeg, which would guess from it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
+        self.seek = file.seek
+        self.tell = file.tell
+
+
+def _duration(container: InputContainer, stream: AudioStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _track_with_sound(file: IO[bytes], name: str) -> int:
+    """Index of the first audio track in which anything can be heard (0 if none can)."""
+    with _open(file, name) as container:
+        tracks = container.streams.audio
+        if len(tracks) == 1:
+            return 0
+        sounding: set[int] = set()
+        for track, frame in _frames(container, tracks):
+            if track not in sounding and _peak(frame) >= SOUND_PEAK:
+                sounding.add(track)
+                if track == 0:
+                    break
+        return min(sounding, default=0)
+
+
+def _peak(frame: AudioFrame) -> float:
+    samples = frame.to_ndarray()
+    if samples.dtype == np.uint8:
+        return float(np.abs(samples.astype(np.int16) - 128).max(initial=0)) / 128
+    full = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
+    return float(np.abs(samples.astype(np.float64)).max(initial=0)) / full
+
+
+def _frames(container: InputContainer, streams: Any) -> Iterator[tuple[int, AudioFrame]]:
+    """Yield ``(track, frame)``, stepping over packets that cannot be decoded."""
+    tracks = {stream.index: track for track, stream in enumerate(streams)}
+    packets = container.demux(*streams)
+    while True:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except (av.FFmpegError, OSError):
+            return  # cut off or damaged: keep what was read
+        try:
+            frames = packet.decode()
+        except (av.FFmpegError, ValueError):
+            continue
+        for frame in frames:
+            if isinstance(frame, AudioFrame) and frame.samples:
+                yield tracks[packet.stream.index], frame
+
+
+def _mono(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.float32]]:
+    """Yield mono samples at 16 kHz, with holes in the timestamps filled."""
+    resampler = _Resampler()
+    clock = _Clock()
+    for _, frame in _frames(container, (stream,)):
+        gap = clock.gap_before(frame)
+        if gap:
+            yield np.zeros(int(gap * SAMPLE_RATE), np.float32)
+        yield from resampler.push(frame)
+    yield from resampler.flush()
+
+
+class _Clock:
+    """Compares the samples seen with the timestamps that the container gives them."""
+
+    def __init__(self) -> None:
+        self._expected: float | None = None
+
+    def gap_before(self, frame: AudioFrame) -> float:
+        """Seconds missing between the last frame and this one."""
+        gap = 0.0
+        time = frame.time
+        if time is not None and self._expected is not None:
+            gap = time - self._expected
+        start = time if time is not None else self._expected
+        if start is not None:
+            self._expected = start + frame.samples / frame.sample_rate
+        return gap if GAP_S[0] <= gap <= GAP_S[1] else 0.0
+
+
+class _Resampler:
+    """Resamples and mixes down; starts afresh where the stream changes its format."""
+
+    def __init__(self) -> None:
+        self._resampler: AudioResampler | None = None
+        self._mixer = Mixer()
+        self._format: tuple[str, int, int] | None = None
+
+    def push(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
+        found = (frame.format.name, frame.sample_rate, frame.layout.nb_channels)
+        if found != self._format:
+            yield from self.flush()
+            self._format = found
+            self._resampler = AudioResampler("fltp", frame.layout, SAMPLE_RATE)
+        assert self._resampler is not None
+        frame.pts = None  # the clock above deals with time
+        for out in self._resampler.resample(frame):
+            yield self._mixer.mix(out.to_ndarray())
+
+    def flush(self) -> Iterator[NDArray[np.float32]]:
+        if self._resampler is not None:
+            for out in self._resampler.resample(None):
+                yield self._mixer.mix(out.to_ndarray())
+            self._resampler = None
+
+
+class _Blocks:
+    """Collects pieces into blocks of one size."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._pieces: list[NDArray[np.float32]] = []
+        self._held = 0
+
+    def add(self, piece: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+        self.total += len(piece)
+        self._held += len(piece)
+        self._pieces.append(piece)
+        if self._held >= BLOCK_SAMPLES:
+            whole = np.concatenate(self._pieces)
+            cut = len(whole) - len(whole) % BLOCK_SAMPLES
+            for at in range(0, cut, BLOCK_SAMPLES):
+                yield whole[at : at + BLOCK_SAMPLES]
+            self._pieces, self._held = [whole[cut:]], len(whole) - cut
+
+    def rest(self) -> Iterator[NDArray[np.float32]]:
+        if self._held:
+            yield np.concatenate(self._pieces)

@@ -1,0 +1,56 @@
+"""Several channels to one, so that no channel can silence another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+MEMORY = 0.95
+"""How much of the running correlations stays from one piece to the next."""
+
+OPPOSED = -0.5
+"""Channels correlated below this are taken for phase-inverted, above minus this for in phase."""
+
+SILENT = 1e-4
+"""A channel that has had this much less energy than the strongest one so far is not counted."""
+
+
+class Mixer:
+    """Averages the channels that sound, turning over those that are phase-inverted.
+
+    Plain averaging loses a recording whose two channels are each other's opposite, and makes one
+    with a silent channel 6 dB quieter.
+    """
+
+    def __init__(self) -> None:
+        self._cross: NDArray[np.float64] = np.zeros((0, 0))
+        self._total: NDArray[np.float64] = np.zeros(0)
+        self._signs: NDArray[np.float32] = np.zeros(0, np.float32)
+
+    def mix(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mix ``[channels, samples]`` down to ``[samples]``; the result is finite and in -1..1."""
+        planes = np.nan_to_num(planes, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1, 1)
+        if len(planes) == 1:
+            return planes[0]
+        weights = self._weights(planes)
+        return (weights @ planes).clip(-1, 1)
+
+    def _weights(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        cross = planes.astype(np.float64) @ planes.T.astype(np.float64)
+        if cross.shape != self._cross.shape:
+            self._cross = np.zeros_like(cross)
+            self._total = np.zeros(len(planes))
+            self._signs = np.ones(len(planes), np.float32)
+        self._cross = MEMORY * self._cross + cross
+        self._total += np.diag(cross)
+        power = np.diag(self._cross)
+        lead = int(power.argmax())
+        if power[lead] <= 0:
+            return np.full(len(planes), 1 / len(planes), np.float32)
+        sounding = self._total > SILENT * self._total.max()
+        scale = np.sqrt(np.maximum(power * power[lead], 1e-20))
+        correlation = self._cross[lead] / scale * self._signs[lead]
+        self._signs[correlation < OPPOSED] = -1
+        self._signs[correlation > -OPPOSED] = 1
+        weights: NDArray[np.float32] = (self._signs * sounding / sounding.sum()).astype(np.float32)
+        return weights

@@ -1,0 +1,175 @@
+"""One recording through the engine: windows, batches, guards, word times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.speech.align import to_words
+from auricle.speech.engines import Aligned, Encoded, Engine
+from auricle.speech.guards import decode_guarded
+from auricle.speech.language import FIRST_WINDOWS, settle
+from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOptions
+from auricle.speech.skipped import more_is_said, parts_around_holes
+from auricle.speech.vad import VoiceActivity
+from auricle.speech.windows import Listened, Window, windows
+from auricle.transcript import Transcript, Word
+
+F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a recording has come."""
+
+    done: float
+    """Seconds of the recording that are transcribed."""
+
+
+def transcribe(
+    blocks: Iterable[F32],
+    engine: Engine,
+    options: SpeechOptions,
+    *,
+    voice: VoiceActivity | None = None,
+    decoding: DecodeOptions = DEFAULT_DECODING,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Transcript:
+    """Transcribe a recording.
+
+    ``blocks`` are mono float32 samples at 16 kHz, drawn as they are needed. ``on_progress`` is
+    called after each batch; an exception from it stops the work, which is how one cancels.
+    Silence and noise give a transcript without words.
+    """
+    listened = Listened()
+    drawn = windows(blocks, voice or VoiceActivity(), listened)
+    batches = _encoded(drawn, engine, decoding.batch_size)
+    language, sure, first = _find_language(batches, engine, options)
+    listener = _Listener(engine, options, decoding, language)
+    words: list[Word] = []
+    for batch in _chain(first, batches):
+        for heard in listener.hear(batch):
+            words.extend(listener.words(heard, not_before=words[-1].end if words else 0.0))
+        on_progress(Progress(done=batch.windows[-1].spans[-1].end))
+    return Transcript(
+        words=tuple(words),
+        language=language if words or options.language else "",
+        language_probability=round(sure, 4) if words else 0.0,
+        duration=round(listened.seconds, 3),
+        model=engine.model,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    windows: Sequence[Window]
+    encoded: Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """What was said in a window."""
+
+    window: Window
+    tokens: tuple[int, ...]
+    aligned: Aligned
+
+
+class _Listener:
+    """Decodes the batches of one recording."""
+
+    def __init__(
+        self, engine: Engine, options: SpeechOptions, decoding: DecodeOptions, language: str
+    ) -> None:
+        self._engine = engine
+        self._decoding = decoding
+        self._prompt = engine.tokens.prompt(language, options.task, options.prompt)
+        self._start = engine.tokens.start_sequence(language, options.task)
+        self._written = language if options.task == "transcribe" else "en"
+
+    def hear(self, batch: _Batch) -> list[_Heard]:
+        """Decode a batch, and once more, in parts, the windows in which something was skipped."""
+        heard = self._hear(batch)
+        parts = {
+            row: parts_around_holes(found.window, found.aligned)
+            for row, found in enumerate(heard)
+            if found is not None
+        }
+        again = iter(self._hear_all([part for row in parts.values() for part in row]))
+        result: list[_Heard] = []
+        for row, found in enumerate(heard):
+            if found is None:
+                continue
+            retried = [said for said in islice(again, len(parts[row])) if said is not None]
+            better = more_is_said(found.tokens, [said.tokens for said in retried])
+            result.extend(retried if better else [found])
+        return result
+
+    def words(self, heard: _Heard, not_before: float) -> list[Word]:
+        """The words of one window, after those before it."""
+        return to_words(
+            heard.window,
+            heard.aligned,
+            heard.tokens,
+            self._engine.tokens,
+            self._written,
+            not_before,
+        )
+
+    def _hear_all(self, parts: Sequence[Window]) -> Iterator[_Heard | None]:
+        for batch in _encoded(iter(parts), self._engine, self._decoding.batch_size):
+            yield from self._hear(batch)
+
+    def _hear(self, batch: _Batch) -> list[_Heard | None]:
+        """Decode and align a batch; None where nobody spoke."""
+        engine = self._engine
+        decoded = decode_guarded(
+            engine, batch.encoded, batch.windows, self._prompt, self._decoding
+        )
+        rows = [row for row, found in enumerate(decoded) if found.tokens]
+        result: list[_Heard | None] = [None] * len(decoded)
+        if not rows:
+            return result
+        aligned = engine.align(
+            batch.encoded.select(rows),
+            self._start,
+            [decoded[row].tokens for row in rows],
+            [batch.windows[row].duration for row in rows],
+        )
+        for row, times in zip(rows, aligned, strict=True):
+            result[row] = _Heard(batch.windows[row], decoded[row].tokens, times)
+        return result
+
+
+def _encoded(drawn: Iterator[Window], engine: Engine, size: int) -> Iterator[_Batch]:
+    while batch := list(islice(drawn, size)):
+        yield _Batch(batch, engine.encode([window.samples for window in batch]))
+
+
+def _chain(first: list[_Batch], rest: Iterator[_Batch]) -> Iterator[_Batch]:
+    while first:
+        yield first.pop(0)
+    yield from rest
+
+
+def _find_language(
+    batches: Iterator[_Batch], engine: Engine, options: SpeechOptions
+) -> tuple[str, float, list[_Batch]]:
+    """The language, its probability, and the batches that were drawn to find it."""
+    if options.language:
+        return options.language, 1.0, []
+    drawn: list[_Batch] = []
+    heard: list[tuple[Window, dict[str, float]]] = []
+    for batch in batches:
+        drawn.append(batch)
+        rows = range(min(FIRST_WINDOWS, len(batch.windows)))
+        found = engine.detect_languages(batch.encoded.select(rows))
+        heard.extend(zip(batch.windows, found, strict=False))
+        if settled := settle(heard, last=False):
+            return *settled, drawn
+    language, sure = settle(heard, last=True) or ("en", 0.0)
+    return language, sure, drawn
