@@ -6,7 +6,7 @@
     │   ├── UnknownModel      400
     │   └── UnknownLanguage   400
     ├── TooLarge              413  more bytes or more audio than allowed
-    ├── Unavailable           503  nothing can serve this now; ``retry_after`` says when to ask again
+    ├── Unavailable           503  nobody can serve this now; ``retry_after`` says when to ask
     │   └── ModelNotInstalled 503  known, but not on this machine
     ├── Cancelled             499  the caller went away or asked to stop
     └── Internal              500  our fault

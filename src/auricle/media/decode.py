@@ -26,7 +26,7 @@ BLOCK_SAMPLES = 10 * SAMPLE_RATE
 """Samples handed out at a time."""
 
 SOUND_PEAK = 5e-4
-"""A track whose peak stays under this (-66 dBFS) is silent: another track is taken if there is one."""
+"""A track whose peak stays under this (-66 dBFS) is silent; another one is taken if there is."""
 
 GAP_S = (0.2, 600.0)
 """Holes in a stream's timestamps within these bounds are filled with silence: recorders that send
@@ -86,7 +86,8 @@ def decode(file: IO[bytes], name: str, max_seconds: float) -> Iterator[NDArray[n
 
 _NOT_MEDIA = (
     "The file is not a recording that can be read. Send audio or video "
-    "(MP3, WAV, FLAC, OGG, M4A, OPUS, WebM, MP4, MKV, ...); raw audio without a header needs an encoding."
+    "(MP3, WAV, FLAC, OGG, M4A, OPUS, WebM, MP4, MKV, ...). Raw audio without a header cannot be "
+    "told from other data: put it into a WAV file."
 )
 _NOTHING_DECODED = (
     "The file looks like a recording, but no sound could be decoded from it: it is damaged or cut "
@@ -143,7 +144,7 @@ def _track_with_sound(file: IO[bytes], name: str) -> int:
 
 
 def _peak(frame: AudioFrame) -> float:
-    samples = frame.to_ndarray()
+    samples: NDArray[Any] = frame.to_ndarray()
     if samples.dtype == np.uint8:
         return float(np.abs(samples.astype(np.int16) - 128).max(initial=0)) / 128
     full = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
@@ -217,12 +218,12 @@ class _Resampler:
         assert self._resampler is not None
         frame.pts = None  # the clock above deals with time
         for out in self._resampler.resample(frame):
-            yield self._mixer.mix(out.to_ndarray())
+            yield self._mixer.mix(np.asarray(out.to_ndarray(), np.float32))
 
     def flush(self) -> Iterator[NDArray[np.float32]]:
         if self._resampler is not None:
             for out in self._resampler.resample(None):
-                yield self._mixer.mix(out.to_ndarray())
+                yield self._mixer.mix(np.asarray(out.to_ndarray(), np.float32))
             self._resampler = None
 
 

@@ -27,6 +27,7 @@ import sys
 import wave
 from dataclasses import asdict, dataclass
 
+import av
 import msgspec
 
 from auricle.core.errors import AuricleError
@@ -70,7 +71,9 @@ def _leave_network() -> bool:
     """Move into a network namespace without interfaces; False where that is not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
+    return any(
+        libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET)
+    )
 
 
 def _warm_up() -> None:
@@ -81,7 +84,7 @@ def _warm_up() -> None:
         file.setsampwidth(2)
         file.setframerate(8000)
         file.writeframes(bytes(3200))
-    decode.av.logging.set_level(None)
+    av.logging.set_level(None)
     decode.probe(silence)
     for _ in decode.decode(silence, "", 1.0):
         pass
@@ -129,7 +132,9 @@ class _Output:
                 view = view[self._stream.write(view) :]
 
 
-def _serve(request: Request, recording: io.BufferedReader, output: _Output, no_network: bool) -> None:
+def _serve(
+    request: Request, recording: io.BufferedReader, output: _Output, no_network: bool
+) -> None:
     if request.action == "describe":
         output.send(b"I", json.dumps({"network_namespace": no_network}).encode())
     elif request.action == "probe":
@@ -137,7 +142,7 @@ def _serve(request: Request, recording: io.BufferedReader, output: _Output, no_n
         output.send(b"I", json.dumps(asdict(info)).encode())
     else:
         for block in decode.decode(recording, request.name, request.max_seconds):
-            output.send(b"S", memoryview(block).cast("B"))
+            output.send(b"S", block.tobytes())
     output.send(b"D")
 
 

@@ -31,9 +31,11 @@ class Mixer:
         """Mix ``[channels, samples]`` down to ``[samples]``; the result is finite and in -1..1."""
         planes = np.nan_to_num(planes, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1, 1)
         if len(planes) == 1:
-            return planes[0]
+            only: NDArray[np.float32] = planes[0]
+            return only
         weights = self._weights(planes)
-        return (weights @ planes).clip(-1, 1)
+        mixed: NDArray[np.float32] = (weights @ planes).clip(-1, 1)
+        return mixed
 
     def _weights(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
         cross = planes.astype(np.float64) @ planes.T.astype(np.float64)

@@ -2,12 +2,17 @@
 
     blocks of samples -> voice activity -> windows -> batches -> tokens -> guards -> word times
 
->>> with MediaPool() as media, open("talk.mp3", "rb") as file:                      # doctest: +SKIP
-...     engine = load_engine(folder_of_a_model)
-...     transcript = transcribe(media.decode(file, max_seconds=3600), engine, SpeechOptions())
+>>> from auricle.media import MediaPool
+>>> from auricle.speech import SpeechOptions
+>>> from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+>>> from auricle.speech.pipeline import transcribe
+>>> with MediaPool() as media, open("talk.mp3", "rb") as file:              # doctest: +SKIP
+...     engine = CTranslate2Engine("base", folder, threads=2)
+...     transcribe(media.decode(file, max_seconds=3600), engine, SpeechOptions()).text
+
+Only the options are exported from here: importing them must not load an inference runtime.
 """
 
-from auricle.speech.options import SpeechOptions
-from auricle.speech.pipeline import Progress, transcribe
+from auricle.speech.options import SpeechOptions, Task
 
-__all__ = ["Progress", "SpeechOptions", "transcribe"]
+__all__ = ["SpeechOptions", "Task"]

@@ -127,9 +127,7 @@ class _Listener:
     def _hear(self, batch: _Batch) -> list[_Heard | None]:
         """Decode and align a batch; None where nobody spoke."""
         engine = self._engine
-        decoded = decode_guarded(
-            engine, batch.encoded, batch.windows, self._prompt, self._decoding
-        )
+        decoded = decode_guarded(engine, batch.encoded, batch.windows, self._prompt, self._decoding)
         rows = [row for row, found in enumerate(decoded) if found.tokens]
         result: list[_Heard | None] = [None] * len(decoded)
         if not rows:

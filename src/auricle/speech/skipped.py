@@ -10,7 +10,7 @@ span ends up with hardly any tokens. Such a window is cut around its holes and d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from auricle.speech.engines import Aligned
 from auricle.speech.windows import Window
@@ -42,7 +42,7 @@ def token_density(window: Window, aligned: Aligned) -> list[float]:
     """Tokens a second in each span of a window, each token spread over the speech under it."""
     counts = [0.0] * len(window.spans)
     times = [window.to_recording(local) for local in aligned.starts]
-    for start, end in zip(times, times[1:], strict=False):
+    for start, end in pairwise(times):
         shared = [max(0.0, min(end, s.end) - max(start, s.start)) for s in window.spans]
         total = sum(shared)
         for index, part in enumerate(shared):

@@ -45,7 +45,7 @@ class WhisperTokens:
         return int(token)
 
     def start_sequence(self, language: str, task: str) -> list[int]:
-        """``<|startoftranscript|> <|language|> <|task|>``; a model without Cantonese hears Chinese."""
+        """``<|startoftranscript|> <|language|> <|task|>``; without Cantonese it is Chinese."""
         known = language if language in self.languages else "zh" if language == "yue" else "en"
         return [self.control(name) for name in ("startoftranscript", known, task)]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.speech.vad import FRAME_S, FRAME_SAMPLES, VoiceActivity
+from auricle.speech.vad import FRAME_S, VoiceActivity
 
 SAMPLE_RATE = 16_000
 LONGEST_S = 29.0

@@ -12,10 +12,13 @@ PAUSE_S = 1.0
 LONGEST_S = 20.0
 """A segment longer than this is cut at its next comma, or at twice this anywhere."""
 
-SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "．", "؟", "۔", "।", "॥", "።", "།", "៖", "။")
+SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "．", "؟", "۔", "।", "॥", "።", "།", "៖")
 CLAUSE_ENDS = (",", ";", ":", "،", "؛", "、", "，", "；", "：")
 _CLOSERS = "\"'”’»)]}」』）】"
-_ABBREVIATIONS = frozenset("mr mrs ms dr st prof sr jr vs no nr inc ltd co e.g i.e bzw z.b".split())
+_ABBREVIATIONS = frozenset(
+    ("mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "no", "nr", "inc", "ltd", "co", "e.g")
+    + ("i.e", "bzw", "z.b")
+)
 
 
 def split_words(words: Iterable[Word]) -> tuple[Segment, ...]:

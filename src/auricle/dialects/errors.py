@@ -1,0 +1,71 @@
+"""Errors at the edge: each mounted application renders every error in its own dialect's shape."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from auricle.core.errors import AuricleError, BadRequest, Internal
+from auricle.dialects.multipart import drain
+
+log = logging.getLogger(__name__)
+
+Render = Callable[[AuricleError], Response]
+
+
+def install_error_handlers(app: FastAPI, render: Render) -> None:
+    """Make an application answer with ``render`` for 404, 405, 422, 500 and our own errors."""
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AuricleError)
+        return _answer(request, render(error))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = render(_from_http(request, error))
+        response.status_code = error.status_code
+        response.headers.update(error.headers or {})
+        return response
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        reasons = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        return render(BadRequest("The request is not valid: " + "; ".join(reasons)))
+
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("unexpected error at %s", request.url.path, exc_info=error)
+        return render(Internal("Something went wrong here; it has been logged. Try again."))
+
+    app.add_exception_handler(AuricleError, ours)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _from_http(request: Request, error: HTTPException) -> AuricleError:
+    path, method = request.url.path, request.method
+    if error.status_code == 404:
+        return BadRequest(f"There is nothing at {path}. The API is described at /docs/api.")
+    if error.status_code == 405:
+        return BadRequest(f"{path} does not take {method}.")
+    return BadRequest(str(error.detail))
+
+
+def _answer(request: Request, response: Response) -> Response:
+    """Answer at once; if the client is still sending, listen on for a moment before hanging up."""
+    if request.method in ("GET", "HEAD"):
+        return response
+
+    async def body() -> AsyncIterator[bytes]:
+        yield bytes(response.body)
+        await drain(request)
+
+    response.headers["Connection"] = "close"
+    streamed = StreamingResponse(body(), response.status_code)
+    streamed.raw_headers = response.raw_headers
+    return streamed

@@ -1,0 +1,81 @@
+"""Uploads on disk: written once as they arrive, gone when nobody holds them any more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from auricle.core.errors import TooLarge, Unavailable
+from auricle.core.ids import new_id
+
+
+class Upload:
+    """One file being received; a context manager that deletes it at its end."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        self.path = path
+        self.name = ""
+        """The name that the client gave it; for people, never for decisions or paths."""
+        self.size = 0
+        self._max_bytes = max_bytes
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def write(self, data: bytes) -> None:
+        """Append bytes. Raises :class:`TooLarge` as soon as they are too many."""
+        self.size += len(data)
+        if self.size > self._max_bytes:
+            raise too_large(self._max_bytes)
+        try:
+            if self._file is None:
+                self._file = self.path.open("xb", buffering=0)
+            self._file.write(data)
+        except OSError as error:
+            raise Unavailable(
+                "The server has no room for the upload. Try again later.", retry_after=60
+            ) from error
+
+    def close(self) -> None:
+        """Finish writing."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Uploads:
+    """The folder that uploads go to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def new(self, max_bytes: int) -> Upload:
+        """Make room for an upload."""
+        return Upload(self._folder / new_id(), max_bytes)
+
+    def sweep(self) -> int:
+        """Delete what a killed process has left; to be called while nothing is being received."""
+        left = [file for file in self._folder.iterdir() if file.is_file()]
+        for file in left:
+            file.unlink()
+        return len(left)
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    """The refusal of an upload that is too large."""
+    return TooLarge(
+        f"The file is larger than {max_bytes / 1e6:g} MB. Send a smaller one: audio alone, or "
+        "compressed as MP3, M4A or OPUS."
+    )

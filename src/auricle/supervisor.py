@@ -1,0 +1,111 @@
+"""``auricle serve``: the HTTP server in this process, one worker beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+import uvicorn
+
+from auricle.core import logging as process_logging
+from auricle.core.errors import Unavailable
+from auricle.core.settings import Settings
+from auricle.link import Registry
+from auricle.server import create_app
+from auricle.storage import Uploads
+
+log = logging.getLogger(__name__)
+
+RESTART_S = 1.0
+"""Seconds before a worker that died is started again."""
+
+PATIENCE_S = 60.0
+"""Seconds that the first worker may take to load its model before requests are refused."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT. Raises :class:`Unavailable` when the port is taken."""
+    process_logging.configure("web")
+    sock = _listen(host, port)
+    settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if left := Uploads(settings.uploads_dir).sweep():
+        log.warning("deleted %d uploads that an earlier run had left", left)
+    if not _loopback(host):
+        log.warning("listening beyond this machine, and keys are not checked yet: use a firewall")
+    asyncio.run(_serve(settings, sock))
+
+
+async def _serve(settings: Settings, sock: socket.socket) -> None:
+    config = uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+    worker = asyncio.create_task(_keep_worker(settings))
+    try:
+        # The socket listens already: whoever comes early waits for the worker with us.
+        await _wait_for_worker(settings)
+        address, port = sock.getsockname()[:2]
+        log.info("ready at http://%s:%s (the API is described at /docs/api)", address, port)
+        await uvicorn.Server(config).serve(sockets=[sock])
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
+
+async def _wait_for_worker(settings: Settings) -> None:
+    registry = Registry(settings.run_dir / "workers")
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not registry.alive():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        log.error("no worker is ready after %g s; answering 503 until one is", PATIENCE_S)
+
+
+async def _keep_worker(settings: Settings) -> None:
+    """Keep one worker running; it gets SIGTERM when this is cancelled."""
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "auricle.cli", "worker"), preexec_fn=_die_with_parent
+        )
+        try:
+            status = await process.wait()
+        except asyncio.CancelledError:
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), 10)
+            except TimeoutError:
+                process.kill()
+            raise
+        log.error("the worker ended with status %s; starting another", status)
+        await asyncio.sleep(RESTART_S)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel stop the worker when this process dies, however it dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise Unavailable(
+            f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
+        ) from error
+
+
+def _loopback(host: str) -> bool:
+    return host in ("127.0.0.1", "::1", "localhost")

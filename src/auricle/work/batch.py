@@ -1,0 +1,45 @@
+"""Files to text without a server, for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from auricle.core.errors import BadRequest
+from auricle.core.settings import Settings
+from auricle.media import MediaPool
+from auricle.models import ModelStore, find, resolve
+from auricle.speech import SpeechOptions
+from auricle.speech.pipeline import Progress
+from auricle.transcript.export import FORMATS
+from auricle.transcript.languages import parse
+from auricle.work.transcriber import Transcriber
+
+
+def transcribe_files(
+    settings: Settings, files: Sequence[Path], model: str, language: str, fmt: str, bar: Bar
+) -> Iterator[str]:
+    """Yield one rendered transcript a file; headed by its name when there are several."""
+    if fmt not in FORMATS:
+        raise BadRequest(f"Unknown format {fmt!r}. Choose one of: {', '.join(FORMATS)}.")
+    store = ModelStore(settings.models_dir)
+    model_id = resolve(model, settings.model_aliases, store.default(settings.default_model))
+    store.path(find(model_id))  # raises ModelNotInstalled before anything is decoded
+    options = SpeechOptions(language=parse(language))
+    with MediaPool(settings.media_processes) as media:
+        transcriber = Transcriber(settings, store, media)
+        for file in files:
+            with file.open("rb") as opened:
+                duration = media.probe(opened, file.name).duration
+            row = bar.add_task(file.name, total=duration)
+            found = transcriber.transcribe(file, file.name, model_id, options, _report(bar, row))
+            bar.update(row, total=found.duration, completed=found.duration)
+            head = f"== {file} ==\n" if len(files) > 1 else ""
+            yield head + FORMATS[fmt].render(found)
+
+
+def _report(bar: Bar, row: TaskID) -> Callable[[Progress], None]:
+    return lambda progress: bar.update(row, completed=progress.done)

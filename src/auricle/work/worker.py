@@ -1,0 +1,124 @@
+"""The worker process: engines behind a socket, and a heartbeat in the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import ctranslate2
+import msgspec
+import pynvml
+
+from auricle.core import logging as process_logging
+from auricle.core.errors import BadRequest
+from auricle.core.ids import new_id
+from auricle.core.settings import Settings
+from auricle.link import Call, Registry, WorkerInfo, serve
+from auricle.link.registry import BEAT_S
+from auricle.media import MediaPool
+from auricle.models import ModelStore
+from auricle.speech import SpeechOptions
+from auricle.speech.pipeline import Progress
+from auricle.transcript import Transcript
+from auricle.work.transcriber import Transcriber
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeCall:
+    """Parameters of the link's ``transcribe``."""
+
+    path: str
+    name: str
+    model: str
+    options: SpeechOptions
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    process_logging.configure("worker")
+    asyncio.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    store = ModelStore(settings.models_dir)
+    info = _describe(settings, store)
+    registry = Registry(settings.run_dir / "workers")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with MediaPool(settings.media_processes) as media:
+        transcriber = Transcriber(settings, store, media)
+        handlers = {"transcribe": lambda call: _transcribe(transcriber, call)}
+        server = await serve(Path(info.address), handlers)
+        if model := store.default(settings.default_model):
+            await asyncio.to_thread(transcriber.warm_up, model)
+        log.info(
+            "ready with %s on %s", ", ".join(info.models) or "no models", info.gpu_name or "CPU"
+        )
+        await _beat(registry, info, store, stop)
+        server.close()
+    Path(info.address).unlink(missing_ok=True)
+    # Calls that still run in threads would hold the process up; their callers have been told.
+    os._exit(0)
+
+
+async def _beat(
+    registry: Registry, info: WorkerInfo, store: ModelStore, stop: asyncio.Event
+) -> None:
+    """Keep the registry's entry fresh until ``stop``; models may be installed meanwhile."""
+    registry.register(info)
+    try:
+        while not stop.is_set():
+            registry.beat(info)
+            models = tuple(model.id for model in store.installed())
+            if models != info.models:
+                info = replace(info, models=models)
+                registry.register(info)
+            try:
+                await asyncio.wait_for(stop.wait(), BEAT_S)
+            except TimeoutError:
+                continue
+    finally:
+        registry.remove(info)
+
+
+def _describe(settings: Settings, store: ModelStore) -> WorkerInfo:
+    worker_id = new_id()
+    gpu_name, gpu_memory_mb = gpu()
+    return WorkerInfo(
+        id=worker_id,
+        address=str(settings.run_dir / f"{worker_id[:8]}.sock"),
+        pid=os.getpid(),
+        models=tuple(model.id for model in store.installed()),
+        gpu_name=gpu_name,
+        gpu_memory_mb=gpu_memory_mb,
+    )
+
+
+def gpu() -> tuple[str | None, int]:
+    """Name and memory (MB) of the GPU that the engine would use, or ``(None, 0)``."""
+    if ctranslate2.get_cuda_device_count() == 0:
+        return None, 0
+    pynvml.nvmlInit()
+    device = pynvml.nvmlDeviceGetHandleByIndex(0)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(device).total
+    return str(pynvml.nvmlDeviceGetName(device)), int(memory // (1 << 20))
+
+
+def _transcribe(transcriber: Transcriber, call: Call) -> Transcript:
+    try:
+        asked = msgspec.convert(call.params, TranscribeCall)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The call's parameters are wrong: {error}") from error
+
+    def report(progress: Progress) -> None:
+        call.emit(msgspec.to_builtins(progress))
+
+    return transcriber.transcribe(Path(asked.path), asked.name, asked.model, asked.options, report)
