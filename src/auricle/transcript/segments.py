@@ -16,8 +16,10 @@ SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "．", "؟", "۔", "
 CLAUSE_ENDS = (",", ";", ":", "،", "؛", "、", "，", "；", "：")
 _CLOSERS = "\"'”’»)]}」』）】"
 _ABBREVIATIONS = frozenset(
-    ("mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "no", "nr", "inc", "ltd", "co", "e.g")
-    + ("i.e", "bzw", "z.b")
+    [
+        *("mr", "mrs", "ms", "dr", "st", "prof", "sr", "jr", "vs", "no", "nr", "inc", "ltd", "co"),
+        *("e.g", "i.e", "bzw", "z.b"),
+    ]
 )
 
 

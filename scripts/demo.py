@@ -1,0 +1,77 @@
+"""`make demo`: a real recording, through a real server, to a transcript on the screen."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from recordings import two_cities
+
+BOUNDARY = "auricle-demo"
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """A server on a free port; yields its address."""
+    command = [str(Path(sys.executable).parent / "auricle"), "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if found := re.search(r"ready at (http://\S+)", line):
+                yield found[1]
+                break
+        else:
+            raise SystemExit("the server did not start; 'auricle doctor' says more")
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def transcribe(address: str, recording: Path) -> dict[str, Any]:
+    """POST /v1/transcribe with nothing but the standard library."""
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="two_cities.wav"'
+        f"\r\nContent-Type: audio/wav\r\n\r\n"
+    )
+    request = urllib.request.Request(  # noqa: S310
+        f"{address}/v1/transcribe",
+        head.encode() + recording.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode(),
+        {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
+    )
+    with urllib.request.urlopen(request) as answer:  # noqa: S310
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def main() -> None:
+    """Run the demo."""
+    recording = two_cities()
+    with server() as address:
+        print(f"auricle serve is ready at {address}")
+        print(f"POST {address}/v1/transcribe  file=@{recording.name}\n")
+        started = time.monotonic()
+        transcript = transcribe(address, recording)
+        seconds = time.monotonic() - started
+    for segment in transcript["segments"]:
+        print(f"[{segment['start']:6.2f} -> {segment['end']:6.2f}]  {segment['text']}")
+    words = sum(len(segment["words"]) for segment in transcript["segments"])
+    print(
+        f"\n{words} words in {transcript['language']!r} by model {transcript['model']!r}: "
+        f"{transcript['duration']:.1f} s of speech in {seconds:.1f} s, "
+        f"{transcript['duration'] / seconds:.1f} times faster than real time"
+    )
+
+
+if __name__ == "__main__":
+    main()
