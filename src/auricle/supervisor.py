@@ -8,7 +8,8 @@ import logging
 import signal
 import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
@@ -42,6 +43,14 @@ def serve(settings: Settings, host: str, port: int) -> None:
     asyncio.run(_serve(settings, sock))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, but signals are ours: it would raise them again before the worker is stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 async def _serve(settings: Settings, sock: socket.socket) -> None:
     config = uvicorn.Config(
         create_app(settings),
@@ -50,13 +59,24 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
         timeout_graceful_shutdown=10,
         server_header=False,
     )
+    server = _Server(config)
     worker = asyncio.create_task(_keep_worker(settings))
+    waiting = asyncio.create_task(_wait_for_worker(settings))
+
+    def stop() -> None:
+        server.should_exit = True
+        waiting.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     try:
         # The socket listens already: whoever comes early waits for the worker with us.
-        await _wait_for_worker(settings)
-        address, port = sock.getsockname()[:2]
-        log.info("ready at http://%s:%s (the API is described at /docs/api)", address, port)
-        await uvicorn.Server(config).serve(sockets=[sock])
+        with suppress(asyncio.CancelledError):
+            await waiting
+        if not server.should_exit:
+            address, port = sock.getsockname()[:2]
+            log.info("ready at http://%s:%s (the API is described at /docs/api)", address, port)
+            await server.serve(sockets=[sock])
     finally:
         worker.cancel()
         with suppress(asyncio.CancelledError):

@@ -57,7 +57,7 @@ def pitch(samples: np.ndarray) -> float:
     [
         ("mp3", "mp3", 44_100), ("wav", "pcm_s16le", 44_100), ("wav", "pcm_mulaw", 8_000),
         ("wav", "pcm_alaw", 8_000), ("wav", "adpcm_ms", 22_050), ("flac", "flac", 48_000),
-        ("ogg", "flac", 44_100), ("ogg", "libopus", 48_000), ("webm", "libopus", 48_000),
+        ("ogg", "libopus", 48_000), ("webm", "libopus", 48_000),
         ("mp4", "aac", 44_100), ("mov", "pcm_s16le", 44_100), ("ipod", "alac", 44_100),
         ("adts", "aac", 44_100), ("matroska", "ac3", 48_000), ("avi", "mp3", 44_100),
         ("asf", "wmav2", 44_100), ("mpegts", "aac", 44_100), ("mpeg", "mp2", 44_100),

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import msgspec
 
-from auricle.core.errors import Unavailable
+from auricle.core.errors import BadMedia, Unavailable
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
 from auricle.link import Link, Registry, WorkerInfo
@@ -132,6 +132,8 @@ class Desk:
         :class:`ModelNotInstalled`.
         """
         model = self._model(request.model)
+        if not upload.size:
+            raise BadMedia("The file is empty. Send a recording.")
         with upload.path.open("rb") as file:
             await asyncio.to_thread(self._media.probe, file, upload.name)
         work = self._transcribe(upload, model, request)

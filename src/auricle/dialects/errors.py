@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from auricle.core.errors import AuricleError, BadRequest, Internal
 from auricle.dialects.multipart import drain
@@ -60,12 +61,21 @@ def _answer(request: Request, response: Response) -> Response:
     """Answer at once; if the client is still sending, listen on for a moment before hanging up."""
     if request.method in ("GET", "HEAD"):
         return response
-
-    async def body() -> AsyncIterator[bytes]:
-        yield bytes(response.body)
-        await drain(request)
-
     response.headers["Connection"] = "close"
-    streamed = StreamingResponse(body(), response.status_code)
-    streamed.raw_headers = response.raw_headers
-    return streamed
+    return _Lingering(response, request)
+
+
+class _Lingering(Response):
+    """Sends another response whole, then reads what the client still sends."""
+
+    def __init__(self, response: Response, request: Request) -> None:
+        super().__init__(response.body, response.status_code)
+        self.raw_headers = response.raw_headers
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = {"status": self.status_code, "headers": self.raw_headers}
+        await send({"type": "http.response.start", **head})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        await drain(self._request)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
