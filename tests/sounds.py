@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -47,7 +48,7 @@ def encode(
     """Write samples with FFmpeg; with several tracks, all but the last are silent."""
     output = io.BytesIO()
     with av.open(output, "w", format=container) as file:
-        streams = [file.add_stream(codec, rate=rate) for _ in range(tracks)]
+        streams: list[Any] = [file.add_stream(codec, rate=rate) for _ in range(tracks)]
         for stream in streams:
             stream.layout = "mono"
             stream.bit_rate = 64_000

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,7 +56,8 @@ def test_a_text_heard_twice_the_same_is_believed_though_it_repeats() -> None:
 
 def test_silence_is_dropped_only_when_both_agree() -> None:
     for voice, no_speech, kept in [(0.6, 0.9, False), (0.6, 0.1, True), (0.99, 0.9, True)]:
-        engine = FakeEngine(lambda _n, _t, p=no_speech: decoded(" hello", no_speech=p))
+        said = decoded(" hello", no_speech=no_speech)
+        engine = FakeEngine(partial(lambda found, _n, _t: found, said))
         assert run(engine, window(voice)) == [" hello" if kept else ""]
 
 

@@ -97,7 +97,12 @@ def test_few_models_stay_loaded_and_none_in_use_is_unloaded() -> None:
 
 def test_two_threads_load_a_model_once() -> None:
     loads: list[str] = []
-    models = Residency(lambda name: loads.append(name) or name)
+
+    def load(name: str) -> str:
+        loads.append(name)
+        return name
+
+    models = Residency(load)
 
     def use() -> None:
         with models.hold("a"):

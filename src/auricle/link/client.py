@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +52,7 @@ class Link:
         with suppress(asyncio.CancelledError):
             await self._pump
 
-    async def call(self, method: str, params: Any) -> AsyncIterator[Any | Ended]:
+    async def call(self, method: str, params: Any) -> AsyncGenerator[Any | Ended]:
         """Run a call: yields its events and then :class:`Ended`.
 
         Raises the call's error, or :class:`Unavailable` when the worker dies meanwhile. Leaving

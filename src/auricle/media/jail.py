@@ -26,7 +26,7 @@ import struct
 import sys
 import wave
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import IO, Any
 
 import av
 import msgspec
@@ -96,7 +96,7 @@ def _child(request: Request, input_fd: int, output_fd: int, no_network: bool) ->
     try:
         _shut_in(input_fd, output_fd, request.cpu_seconds)
         with open(4, "wb", buffering=0) as answer:
-            recording = io.BufferedReader(_Recording(3), 1 << 16)
+            recording: IO[bytes] = io.BufferedReader(_Recording(3), 1 << 16)
             output = _Output(answer)
             try:
                 _serve(request, recording, output, no_network)
@@ -162,9 +162,7 @@ class _Output:
                 view = view[self._stream.write(view) :]
 
 
-def _serve(
-    request: Request, recording: io.BufferedReader, output: _Output, no_network: bool
-) -> None:
+def _serve(request: Request, recording: IO[bytes], output: _Output, no_network: bool) -> None:
     if request.action == "describe":
         output.send(b"I", json.dumps({"network_namespace": no_network}).encode())
     elif request.action == "probe":

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -66,7 +66,7 @@ class MediaPool:
 
     def decode(
         self, file: IO[bytes], name: str = "", *, max_seconds: float
-    ) -> Iterator[NDArray[np.float32]]:
+    ) -> Generator[NDArray[np.float32]]:
         """Yield blocks of mono float32 samples at 16 kHz, in -1..1.
 
         Only what is asked for is decoded, so memory stays bounded. Raises :class:`BadMedia` for

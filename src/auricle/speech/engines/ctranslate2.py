@@ -58,7 +58,15 @@ class CTranslate2Engine:
 
     def encode(self, windows: Sequence[F32]) -> EncodedBatch:
         features = np.stack([log_mel(samples, self._model.n_mels) for samples in windows])
-        return EncodedBatch(self._model.encode(ctranslate2.StorageView.from_array(features)))
+        if self._model.device == "cuda":
+            return EncodedBatch(self._model.encode(ctranslate2.StorageView.from_array(features)))
+        # One at a time on a CPU: as fast, and the 72 MB of attention scores (base, one layer of
+        # one window) are not needed eight times over.
+        outputs = [
+            np.array(self._model.encode(ctranslate2.StorageView.from_array(features[n : n + 1])))
+            for n in range(len(features))
+        ]
+        return EncodedBatch(ctranslate2.StorageView.from_array(np.concatenate(outputs)))
 
     def detect_languages(self, encoded: EncodedBatch) -> list[dict[str, float]]:
         if not self._model.is_multilingual:

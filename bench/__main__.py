@@ -1,0 +1,28 @@
+"""Run the benches named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import accuracy, memory, speed, startup
+
+BENCHES = {
+    "speed": speed.run,
+    "accuracy": accuracy.run,
+    "startup": startup.run,
+    "memory": memory.run,
+}
+
+
+def main() -> None:
+    """Run them one after the other."""
+    names = sys.argv[1:] or list(BENCHES)
+    unknown = [name for name in names if name not in BENCHES]
+    if unknown:
+        raise SystemExit(f"unknown bench {unknown[0]!r}; there are: {', '.join(BENCHES)}")
+    for name in names:
+        print(f"== {name} ==", flush=True)
+        BENCHES[name]()
+
+
+main()

@@ -1,0 +1,163 @@
+"""The recordings, the models and the word error rate that all benches share."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import numpy as np
+from whisper_normalizer.basic import BasicTextNormalizer
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from auricle.media import MediaPool
+from auricle.speech import SpeechOptions
+from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+from auricle.speech.pipeline import transcribe
+from auricle.speech.vad import VoiceActivity
+from auricle.transcript import Transcript
+from auricle.transcript.languages import UNSPACED
+
+ROOT = Path(__file__).parent.parent
+SPEECH = ROOT.parent / "shared" / "speech"
+MODEL = Path(os.environ.get("AURICLE_DATA", ROOT / "data")) / "models" / "base"
+THREADS = len(os.sched_getaffinity(0))
+
+Item = dict[str, Any]
+
+
+def manifest(*categories: str) -> list[Item]:
+    """The recordings of some categories that have a reference text."""
+    if not SPEECH.exists():
+        raise SystemExit(f"the benches need the recordings, which are not at {SPEECH}")
+    items = [json.loads(line) for line in (SPEECH / "manifest.jsonl").open()]
+    return [item for item in items if item["category"] in categories and item["text"]]
+
+
+def language(item: Item) -> str:
+    """Whisper's code of a recording's language."""
+    return str(item["language"] or "en").partition("-")[0]
+
+
+class Auricle:
+    """This project's pipeline, as the worker runs it."""
+
+    def __init__(self) -> None:
+        self._media = MediaPool()
+        self._voice = VoiceActivity()
+        self._engine = CTranslate2Engine("base", MODEL, THREADS)
+
+    def transcribe(self, item: Item) -> Transcript:
+        """Transcribe one recording in its language."""
+        with (SPEECH / item["path"]).open("rb") as file:
+            blocks = self._media.decode(file, item["path"], max_seconds=1e6)
+            options = SpeechOptions(language=language(item))
+            return transcribe(blocks, self._engine, options, voice=self._voice)
+
+    def text(self, item: Item) -> str:
+        """What was said."""
+        return self.transcribe(item).text
+
+
+class FasterWhisper:
+    """faster-whisper's batched pipeline: batches of 8, beam 5, the same weights and threads."""
+
+    def __init__(self, *, word_times: bool) -> None:
+        from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+        model = WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=THREADS)
+        self._pipeline = BatchedInferencePipeline(model)
+        self._word_times = word_times
+
+    def text(self, item: Item) -> str:
+        """What was said."""
+        segments, _ = self._pipeline.transcribe(
+            str(SPEECH / item["path"]),
+            batch_size=8,
+            beam_size=5,
+            language=language(item),
+            word_timestamps=self._word_times,
+        )
+        return "".join(segment.text for segment in segments)
+
+
+@cache
+def _normalizer(code: str) -> Any:
+    if code == "en":
+        return EnglishTextNormalizer()
+    return BasicTextNormalizer(split_letters=code in UNSPACED or code == "ko")
+
+
+def normalized(text: str, code: str) -> str:
+    """A text as Whisper's paper compares it; languages without blanks by the character."""
+    return str(_normalizer(code)(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Counted words of one recording, or of many."""
+
+    words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    def __add__(self, other: Errors) -> Errors:
+        return Errors(
+            self.words + other.words,
+            self.substitutions + other.substitutions,
+            self.deletions + other.deletions,
+            self.insertions + other.insertions,
+        )
+
+    @property
+    def wer(self) -> float:
+        """Word error rate in percent."""
+        wrong = self.substitutions + self.deletions + self.insertions
+        return 100 * wrong / max(1, self.words)
+
+    @property
+    def deleted(self) -> float:
+        """Share of the words that are missing, in percent."""
+        return 100 * self.deletions / max(1, self.words)
+
+
+NONE = Errors(0, 0, 0, 0)
+
+
+def compare(item: Item, text: str) -> Errors:
+    """Count the errors of one transcript."""
+    code = language(item)
+    reference = normalized(item["text"], code)
+    if not reference.strip():
+        return NONE
+    found = jiwer.process_words(reference, normalized(text, code))
+    words = found.hits + found.substitutions + found.deletions
+    return Errors(words, found.substitutions, found.deletions, found.insertions)
+
+
+def bootstrap(
+    ours: Sequence[Errors], theirs: Sequence[Errors], rounds: int = 2000
+) -> tuple[float, float]:
+    """95 % interval of the difference of two word error rates, by resampling recordings."""
+    dice = np.random.default_rng(0)
+
+    def columns(rows: Sequence[Errors]) -> Iterator[np.ndarray[Any, Any]]:
+        yield np.array([r.substitutions + r.deletions + r.insertions for r in rows], float)
+        yield np.array([r.words for r in rows], float)
+
+    (our_wrong, words), (their_wrong, _) = columns(ours), columns(theirs)
+    picks = dice.integers(0, len(words), (rounds, len(words)))
+    differences = 100 * (our_wrong - their_wrong)[picks].sum(1) / words[picks].sum(1)
+    low, high = np.quantile(differences, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def report(name: str, **figures: Any) -> None:
+    """The line that other programs read."""
+    print(json.dumps({"bench": name, **figures}, ensure_ascii=False), flush=True)
