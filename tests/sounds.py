@@ -81,7 +81,8 @@ class ScriptedVoice:
         count = len(pending) // FRAME_SAMPLES
         self._left = pending[count * FRAME_SAMPLES :]
         frames = pending[: count * FRAME_SAMPLES].reshape(count, FRAME_SAMPLES)
-        return (np.abs(frames).max(axis=1, initial=0) > 0.5).astype(np.float32)
+        loud: NDArray[np.float32] = (np.abs(frames).max(axis=1, initial=0) > 0.5).astype(np.float32)
+        return loud
 
 
 def speech(seconds: float) -> NDArray[np.float32]:

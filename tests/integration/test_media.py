@@ -141,9 +141,8 @@ def test_a_small_file_with_hours_of_audio_is_stopped(media: MediaPool, tmp_path:
 
 def test_silence_that_was_not_sent_is_put_back(media: MediaPool, tmp_path: Path) -> None:
     """Recorders that stop sending in silence must not shift all that follows."""
-    packets = []
-    with av.open(io.BytesIO(encode(TONE, "webm", "libopus", 48_000))) as file:
-        packets = [bytes(packet) for packet in file.demux() if packet.size]
+    with av.open(io.BytesIO(encode(TONE, "webm", "libopus", 48_000)), "r") as source:
+        packets = [bytes(packet) for packet in source.demux() if packet.size]
     output = io.BytesIO()
     with av.open(output, "w", format="webm") as file:
         stream = file.add_stream("libopus", rate=48_000)

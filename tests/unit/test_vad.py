@@ -15,7 +15,8 @@ def heard(voice: VoiceActivity, samples: np.ndarray, block: int) -> np.ndarray:
 
 def speech(recording: Path) -> np.ndarray:
     samples, rate = read_wav(recording)
-    picked = np.interp(np.arange(0, 12, 1 / 16_000), np.arange(len(samples)) / rate, samples)
+    times = np.arange(0, 12, 1 / 16_000)
+    picked: np.ndarray = np.interp(times, np.arange(len(samples)) / rate, samples)
     return picked.astype(np.float32)
 
 
