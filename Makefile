@@ -1,10 +1,12 @@
 # Auricle's verbs. `make demo` shows it working, `make test` proves it.
 # Everything lives in this folder: .venv/ (Python packages) and data/ (models, uploads).
 
-PYTHON ?= python3.11
+PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 VENV := .venv
 BIN := $(VENV)/bin
 export AURICLE_DATA ?= $(CURDIR)/data
+# Trust the certificates that this system trusts: closed networks have authorities of their own.
+export UV_SYSTEM_CERTS ?= true
 
 .PHONY: setup setup-dev demo serve test check bench lock clean
 
