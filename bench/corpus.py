@@ -22,6 +22,7 @@ from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
 from auricle.transcript.languages import UNSPACED
+from auricle.work.memory import keep_memory
 
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT.parent / "shared" / "speech"
@@ -48,6 +49,7 @@ class Auricle:
     """This project's pipeline, as the worker runs it."""
 
     def __init__(self) -> None:
+        keep_memory()
         self._media = MediaPool()
         self._voice = VoiceActivity()
         self._engine = CTranslate2Engine("base", MODEL, THREADS)

@@ -15,6 +15,7 @@ from auricle.speech import SpeechOptions
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
+from auricle.work.memory import keep_memory
 from bench.corpus import MODEL, SPEECH, THREADS, report
 
 MINUTES = (1, 10, 180)
@@ -55,6 +56,7 @@ def repeated(media: MediaPool, seconds: float) -> Iterator[NDArray[np.float32]]:
 
 def measure(minutes: float) -> None:
     """Print how much the peak grows while a recording of that length is transcribed."""
+    keep_memory()
     engine, voice = CTranslate2Engine("base", MODEL, THREADS), VoiceActivity()
     engine.encode([np.zeros(SAMPLE_RATE, np.float32)])
     loaded = peak_mb()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,8 @@ def test_files_are_transcribed_without_a_server(auricle, recording: Path, tmp_pa
     done = auricle("transcribe", str(short), str(short), "-f", "srt", "-l", "en")
     assert done.stdout.count("00:00:0") >= 2
     assert f"== {short} ==" in done.stdout
+    done = auricle("transcribe", str(short), "-f", "json")
+    assert json.loads(done.stdout)["segments"][0]["words"][0]["word"] == "It"
 
 
 def test_mistakes_are_told_in_a_sentence(auricle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -16,6 +16,7 @@ from auricle.speech import SpeechOptions
 from auricle.speech.pipeline import Progress
 from auricle.transcript.export import FORMATS
 from auricle.transcript.languages import parse
+from auricle.work.memory import keep_memory
 from auricle.work.transcriber import Transcriber
 
 
@@ -25,6 +26,7 @@ def transcribe_files(
     """Yield one rendered transcript a file; headed by its name when there are several."""
     if fmt not in FORMATS:
         raise BadRequest(f"Unknown format {fmt!r}. Choose one of: {', '.join(FORMATS)}.")
+    keep_memory()
     store = ModelStore(settings.models_dir)
     model_id = resolve(model, settings.model_aliases, store.default(settings.default_model))
     store.path(find(model_id))  # raises ModelNotInstalled before anything is decoded

@@ -24,6 +24,7 @@ from auricle.models import ModelStore
 from auricle.speech import SpeechOptions
 from auricle.speech.pipeline import Progress
 from auricle.transcript import Transcript
+from auricle.work.memory import keep_memory
 from auricle.work.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class TranscribeCall:
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT."""
+    keep_memory()
     process_logging.configure("worker")
     asyncio.run(_run(settings))
 

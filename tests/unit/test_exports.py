@@ -1,3 +1,5 @@
+import json
+
 import srt
 import webvtt
 from hypothesis import given
@@ -94,6 +96,15 @@ def test_speakers_are_named_when_there_are_several() -> None:
     assert "Speaker 2: Ho." in FORMATS["srt"].render(both)
     assert "<v Speaker 1>Hi." in FORMATS["vtt"].render(both)
     assert FORMATS["txt"].render(both) == "Speaker 1: Hi.\nSpeaker 2: Ho.\n"
+
+
+def test_json_holds_everything() -> None:
+    found = json.loads(FORMATS["json"].render(spoken("Good morning. Grüß Gott.")))
+    assert found["text"] == "Good morning. Grüß Gott."
+    assert [segment["text"] for segment in found["segments"]] == ["Good morning.", "Grüß Gott."]
+    assert found["segments"][0]["words"][1] == {
+        "word": "morning.", "start": 0.3, "end": 0.6, "probability": 0.9,
+    }  # fmt: skip
 
 
 def test_silence_renders_as_nothing() -> None:
