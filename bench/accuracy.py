@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
 
 from bench.corpus import (
     NONE,
     Auricle,
     Errors,
     FasterWhisper,
+    Item,
     bootstrap,
     compare,
     language,
     manifest,
+    narrower,
+    quieter,
     report,
+    variant,
 )
 
 SETS = ("longform", "en_read", "noisy", "multilingual")
+HARDER = {"quiet -45 dB": quieter, "telephone": narrower}
+HARDER_ITEMS = 40
 HEADLINE = ("longform", "en_read")
+
+
+def _harder() -> Iterator[Item]:
+    """English sentences made quiet, and cut down to what a telephone passes."""
+    items = [item for item in manifest("en_read") if item["seconds"] > 3][::4][:HARDER_ITEMS]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, change in HARDER.items():
+            for item in items:
+                yield variant(item, name, change, Path(folder))
 
 
 def run() -> None:
     """Transcribe everything twice."""
     ours, theirs = Auricle(), FasterWhisper(word_times=False)
     groups: dict[str, list[tuple[Errors, Errors]]] = defaultdict(list)
-    for item in manifest(*SETS):
+    for item in [*manifest(*SETS), *_harder()]:
         pair = compare(item, ours.text(item)), compare(item, theirs.text(item))
         groups[item["category"]].append(pair)
         if item["category"] == "multilingual":

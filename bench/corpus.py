@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import wave
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,12 @@ from typing import Any
 
 import jiwer
 import numpy as np
+from numpy.typing import NDArray
 from whisper_normalizer.basic import BasicTextNormalizer
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from auricle.media import MediaPool
+from auricle.core.ids import new_id
+from auricle.media import SAMPLE_RATE, MediaPool
 from auricle.speech import SpeechOptions
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.pipeline import transcribe
@@ -30,6 +33,8 @@ MODEL = Path(os.environ.get("AURICLE_DATA", ROOT / "data")) / "models" / "base"
 THREADS = len(os.sched_getaffinity(0))
 
 Item = dict[str, Any]
+Samples = NDArray[np.float32]
+Change = Callable[[Samples], tuple[Samples, int]]
 
 
 def manifest(*categories: str) -> list[Item]:
@@ -43,6 +48,37 @@ def manifest(*categories: str) -> list[Item]:
 def language(item: Item) -> str:
     """Whisper's code of a recording's language."""
     return str(item["language"] or "en").partition("-")[0]
+
+
+def variant(item: Item, name: str, change: Change, folder: Path) -> Item:
+    """The same recording, changed, as a 16-bit WAV file in a folder; its category is ``name``."""
+    with MediaPool(1) as media, (SPEECH / item["path"]).open("rb") as file:
+        samples = np.concatenate(list(media.decode(file, max_seconds=1e6)))
+    changed, rate = change(samples)
+    path = folder / f"{new_id()}.wav"
+    with wave.open(str(path), "wb") as output:
+        output.setnchannels(1)
+        output.setsampwidth(2)
+        output.setframerate(rate)
+        output.writeframes((changed.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
+    return item | {"path": str(path), "category": name}
+
+
+def quieter(samples: Samples) -> tuple[Samples, int]:
+    """Peaks at -45 dBFS."""
+    return samples * np.float32(10 ** (-45 / 20) / max(1e-6, np.abs(samples).max())), SAMPLE_RATE
+
+
+def narrower(samples: Samples) -> tuple[Samples, int]:
+    """300-3400 Hz at 8 kHz in 8-bit μ-law steps, as a telephone network passes it."""
+    spectrum = np.fft.rfft(samples)
+    hertz = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
+    spectrum[(hertz < 300) | (hertz > 3400)] = 0
+    narrow = np.fft.irfft(spectrum, len(samples))[::2].clip(-1, 1)
+    companded = np.sign(narrow) * np.log1p(255 * np.abs(narrow)) / np.log(256)
+    steps = np.round(companded * 127) / 127
+    expanded = np.sign(steps) * (256 ** np.abs(steps) - 1) / 255
+    return expanded.astype(np.float32), SAMPLE_RATE // 2
 
 
 class Auricle:

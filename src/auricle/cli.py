@@ -70,11 +70,13 @@ def serve(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    until_eof: Annotated[bool, typer.Option(help="Stop when standard input ends.")] = False,
+) -> None:
     """Start a worker alone: it owns the models and answers the server's calls."""
     from auricle.work.worker import run
 
-    run(_settings())
+    run(_settings(), sys.stdin.buffer if until_eof else None)
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import signal
 import socket
@@ -17,7 +16,6 @@ from auricle.core import logging as process_logging
 from auricle.core.errors import Unavailable
 from auricle.core.settings import Settings
 from auricle.link import Registry
-from auricle.server import create_app
 from auricle.storage import Uploads
 
 log = logging.getLogger(__name__)
@@ -27,8 +25,6 @@ RESTART_S = 1.0
 
 PATIENCE_S = 60.0
 """Seconds that the first worker may take to load its model before requests are refused."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def serve(settings: Settings, host: str, port: int) -> None:
@@ -52,16 +48,9 @@ class _Server(uvicorn.Server):
 
 
 async def _serve(settings: Settings, sock: socket.socket) -> None:
-    config = uvicorn.Config(
-        create_app(settings),
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=10,
-        server_header=False,
-    )
-    server = _Server(config)
-    worker = asyncio.create_task(_keep_worker(settings))
+    worker = asyncio.create_task(_keep_worker())
     waiting = asyncio.create_task(_wait_for_worker(settings))
+    server = _Server(await asyncio.to_thread(_configure, settings))
 
     def stop() -> None:
         server.should_exit = True
@@ -83,6 +72,19 @@ async def _serve(settings: Settings, sock: socket.socket) -> None:
             await worker
 
 
+def _configure(settings: Settings) -> uvicorn.Config:
+    # Imported only now: the worker is starting on another core meanwhile.
+    from auricle.server import create_app  # noqa: PLC0415
+
+    return uvicorn.Config(
+        create_app(settings),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+    )
+
+
 async def _wait_for_worker(settings: Settings) -> None:
     registry = Registry(settings.run_dir / "workers")
     try:
@@ -93,11 +95,12 @@ async def _wait_for_worker(settings: Settings) -> None:
         log.error("no worker is ready after %g s; answering 503 until one is", PATIENCE_S)
 
 
-async def _keep_worker(settings: Settings) -> None:
+async def _keep_worker() -> None:
     """Keep one worker running; it gets SIGTERM when this is cancelled."""
     while True:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "auricle.cli", "worker"), preexec_fn=_die_with_parent
+            *(sys.executable, "-m", "auricle.cli", "worker", "--until-eof"),
+            stdin=asyncio.subprocess.PIPE,  # its end tells the worker that we are gone
         )
         try:
             status = await process.wait()
@@ -110,11 +113,6 @@ async def _keep_worker(settings: Settings) -> None:
             raise
         log.error("the worker ended with status %s; starting another", status)
         await asyncio.sleep(RESTART_S)
-
-
-def _die_with_parent() -> None:
-    """Have the kernel stop the worker when this process dies, however it dies."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _listen(host: str, port: int) -> socket.socket:

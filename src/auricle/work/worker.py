@@ -6,12 +6,13 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import ctranslate2
 import msgspec
-import pynvml
 
 from auricle.core import logging as process_logging
 from auricle.core.errors import BadRequest
@@ -40,14 +41,14 @@ class TranscribeCall:
     options: SpeechOptions
 
 
-def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run(settings: Settings, leash: IO[bytes] | None = None) -> None:
+    """Serve until SIGTERM, SIGINT, or the end of ``leash``, which whoever started us holds."""
     keep_memory()
     process_logging.configure("worker")
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, leash))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
     store = ModelStore(settings.models_dir)
     info = _describe(settings, store)
     registry = Registry(settings.run_dir / "workers")
@@ -55,6 +56,8 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if leash is not None:
+        threading.Thread(target=_watch, args=(leash, loop, stop), daemon=True).start()
     with MediaPool(settings.media_processes) as media:
         transcriber = Transcriber(settings, store, media)
         handlers = {"transcribe": lambda call: _transcribe(transcriber, call)}
@@ -69,6 +72,12 @@ async def _run(settings: Settings) -> None:
     Path(info.address).unlink(missing_ok=True)
     # Calls that still run in threads would hold the process up; their callers have been told.
     os._exit(0)
+
+
+def _watch(leash: IO[bytes], loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set ``stop`` when the stream ends, as it does when its other end dies in whatever way."""
+    leash.read()
+    loop.call_soon_threadsafe(stop.set)
 
 
 async def _beat(
@@ -108,6 +117,8 @@ def gpu() -> tuple[str | None, int]:
     """Name and memory (MB) of the GPU that the engine would use, or ``(None, 0)``."""
     if ctranslate2.get_cuda_device_count() == 0:
         return None, 0
+    import pynvml  # noqa: PLC0415  (slow to import, and only machines with a GPU need it)
+
     pynvml.nvmlInit()
     device = pynvml.nvmlDeviceGetHandleByIndex(0)
     memory = pynvml.nvmlDeviceGetMemoryInfo(device).total
