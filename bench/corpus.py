@@ -52,7 +52,7 @@ def language(item: Item) -> str:
 
 def variant(item: Item, name: str, change: Change, folder: Path) -> Item:
     """The same recording, changed, as a 16-bit WAV file in a folder; its category is ``name``."""
-    with MediaPool(1) as media, (SPEECH / item["path"]).open("rb") as file:
+    with MediaPool() as media, (SPEECH / item["path"]).open("rb") as file:
         samples = np.concatenate(list(media.decode(file, max_seconds=1e6)))
     changed, rate = change(samples)
     path = folder / f"{new_id()}.wav"

@@ -45,7 +45,7 @@ def recording() -> Path:
 
 @pytest.fixture(scope="session")
 def media() -> Iterator[MediaPool]:
-    with MediaPool(2) as pool:
+    with MediaPool() as pool:
         yield pool
 
 

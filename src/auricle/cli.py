@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -32,8 +33,12 @@ def _told() -> Iterator[None]:
     try:
         yield
     except AuricleError as error:
-        _errors.print(f"[red]error:[/red] {error.message}", highlight=False, soft_wrap=True)
+        _complain(error.message)
         raise typer.Exit(1) from error
+
+
+def _complain(sentence: str) -> None:
+    _errors.print("[red]error:[/red]", escape(sentence), highlight=False, soft_wrap=True)
 
 
 def _settings() -> Settings:
@@ -42,7 +47,7 @@ def _settings() -> Settings:
     except ValidationError as error:
         for fault in error.errors():
             name = "AURICLE_" + "_".join(map(str, fault["loc"])).upper()
-            _errors.print(f"[red]error:[/red] {name}: {fault['msg']}", highlight=False)
+            _complain(f"{name}: {fault['msg']}")
         raise typer.Exit(2) from error
 
 
@@ -86,13 +91,38 @@ def transcribe(
     language: Annotated[str, typer.Option("--language", "-l", help="Code, or auto.")] = "auto",
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt or json.")] = "txt",
 ) -> None:
-    """Transcribe files on this machine, without a server; prints to standard output."""
+    """Transcribe files on this machine, without a server.
+
+    One file's transcript is printed. Those of several are written beside them, as talk.srt
+    beside talk.mp3.
+    """
     from auricle.work.batch import transcribe_files
 
+    failed = False
     with _told(), _bar() as bar:
-        for text in transcribe_files(_settings(), files, model, language, fmt, bar):
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        for file, found in transcribe_files(_settings(), files, model, language, fmt, bar):
+            problem = found.message if isinstance(found, AuricleError) else ""
+            if not isinstance(found, AuricleError):
+                problem = _hand_out(found, file.with_suffix(f".{fmt}"), alone=len(files) == 1)
+            if problem:
+                failed = True
+                _complain(f"{file}: {problem}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _hand_out(text: str, target: Path, *, alone: bool) -> str:
+    """Print or write a transcript; returns what prevented it."""
+    if alone:
+        sys.stdout.write(text)
+        return ""
+    try:
+        with target.open("x", encoding="utf-8") as output:
+            output.write(text)
+    except FileExistsError:
+        return f"{target.name} exists already and was left as it is. Move it away first."
+    typer.echo(target)
+    return ""
 
 
 @models_app.command("list")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import os
 import signal
 import socket
 import sys
@@ -13,15 +15,19 @@ from contextlib import contextmanager, suppress
 import uvicorn
 
 from auricle.core import logging as process_logging
-from auricle.core.errors import Unavailable
+from auricle.core.errors import BadRequest, Unavailable
 from auricle.core.settings import Settings
 from auricle.link import Registry
+from auricle.models import find
 from auricle.storage import Uploads
 
 log = logging.getLogger(__name__)
 
 RESTART_S = 1.0
 """Seconds before a worker that died is started again."""
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes that Linux has for the path of a Unix socket."""
 
 PATIENCE_S = 60.0
 """Seconds that the first worker may take to load its model before requests are refused."""
@@ -30,13 +36,44 @@ PATIENCE_S = 60.0
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`Unavailable` when the port is taken."""
     process_logging.configure("web")
-    sock = _listen(host, port)
+    _check(settings)
+    with _sole_server(settings):
+        sock = _listen(host, port)
+        _clean_up(settings)
+        if not _loopback(host):
+            log.warning("listening beyond this machine; keys are not checked yet: use a firewall")
+        asyncio.run(_serve(settings, sock))
+
+
+def _check(settings: Settings) -> None:
+    """Refuse models that do not exist, and a folder whose path is too long for sockets."""
+    for name in (settings.default_model, *settings.model_aliases.values()):
+        if name:
+            find(name)
+    longest = len(os.fsencode(settings.run_dir)) + len("/01234567.sock")
+    if longest > LONGEST_SOCKET_PATH:
+        raise BadRequest(f"The path {settings.data} is too long for sockets. Use a shorter one.")
+
+
+@contextmanager
+def _sole_server(settings: Settings) -> Iterator[None]:
+    """Hold the data folder; two servers would delete each other's uploads."""
     settings.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.run_dir / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Unavailable(
+                f"Another server is running on {settings.data}. Stop it, or set AURICLE_DATA."
+            ) from error
+        yield
+
+
+def _clean_up(settings: Settings) -> None:
+    """Remove what a killed server has left."""
+    Registry(settings.run_dir / "workers").clear()
     if left := Uploads(settings.uploads_dir).sweep():
         log.warning("deleted %d uploads that an earlier run had left", left)
-    if not _loopback(host):
-        log.warning("listening beyond this machine, and keys are not checked yet: use a firewall")
-    asyncio.run(_serve(settings, sock))
 
 
 class _Server(uvicorn.Server):
@@ -101,6 +138,7 @@ async def _keep_worker() -> None:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "auricle.cli", "worker", "--until-eof"),
             stdin=asyncio.subprocess.PIPE,  # its end tells the worker that we are gone
+            start_new_session=True,  # so that Ctrl-C reaches us alone, and running calls can end
         )
         try:
             status = await process.wait()

@@ -110,6 +110,7 @@ BAD = {
     "bad speakers": ({"speakers": "many"}, b"RIFF", "speakers must be a whole number"),
     "too many speakers": ({"speakers": "21"}, b"RIFF", "speakers must be a whole number"),
     "negative speakers": ({"speakers": "-1"}, b"RIFF", "speakers must be a whole number"),
+    "endless speakers": ({"speakers": "9" * 5000}, b"RIFF", "speakers must be a whole number"),
     "bad diarize": ({"diarize": "maybe"}, b"RIFF", "diarize must be 'true' or 'false'"),
     "bad format": ({"response_format": "xml"}, b"RIFF", "Unknown response_format 'xml'"),
 }
@@ -316,6 +317,41 @@ def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path, models_dir: Pa
     assert not alive
     assert list((tmp_path / "run").glob("*.sock")) == []
     assert list((tmp_path / "run" / "workers").iterdir()) == []
+
+
+def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path, models_dir: Path) -> None:
+    running = start_server(tmp_path, models_dir)
+    try:
+        (tmp_path / "uploads" / "in-flight").write_text("of the first server")
+        with pytest.raises(AssertionError, match="Another server is running"):
+            start_server(tmp_path, models_dir)
+        assert (tmp_path / "uploads" / "in-flight").exists()
+    finally:
+        stop_server(running)
+
+
+def test_a_client_that_leaves_stops_its_transcription(
+    tmp_path: Path, models_dir: Path, recording: Path
+) -> None:
+    """Clients that time out and retry would otherwise fill the server with forgotten work."""
+    samples, rate = read_wav(recording)
+    running = start_server(tmp_path, models_dir)
+    try:
+        long = wav(np.tile(samples, 8), rate=rate)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{running.url}/v1/transcribe", files={"file": long}, timeout=5)
+        deadline = time.monotonic() + 30
+        while list((tmp_path / "uploads").iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert list((tmp_path / "uploads").iterdir()) == []
+        worker = psutil.Process(running.worker_pid())
+        jailers = worker.children()
+        deadline = time.monotonic() + 60
+        while any(j.children() for j in jailers) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert not any(j.children() for j in jailers), "the decoder is still at work"
+    finally:
+        stop_server(running)
 
 
 def test_killing_the_server_takes_its_worker_along(tmp_path: Path, models_dir: Path) -> None:

@@ -77,12 +77,20 @@ def test_times_rise_and_stay_inside_speech(
         place, timed(text, [*ordered, 60.0]), list(f" {text}".encode()), TOKENS, "en", not_before
     )
     assert [word.bare for word in found] == text.split()
-    intervals = speech_intervals(place.spans, not_before)
+    intervals = speech_intervals(place.spans, not_before, place.pieces[-1].duration)
     for word in found:
         assert word.start <= word.end
         assert any(a - 1e-3 <= word.start and word.end <= b + 1e-3 for a, b in intervals)
     for left, right in zip(found, found[1:], strict=False):
         assert left.end <= right.start + 1e-9
+
+
+def test_no_word_ends_after_the_recording() -> None:
+    """Voice activity rounds up to whole frames, and the last one is padded."""
+    samples = np.zeros(3 * 16_000, np.float32)
+    place = Window(samples, (Piece(0, 0, 3.0),), (Span(1.0, 3.008, 0.99),))
+    found = to_words(place, timed("a b c", [2.9, 3.0, 3.0, 3.0]), list(b" a b c"), TOKENS, "en")
+    assert found[-1].end <= 3.0
 
 
 def test_crowded_words_share_the_room_there_is() -> None:

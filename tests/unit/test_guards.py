@@ -54,6 +54,14 @@ def test_a_text_heard_twice_the_same_is_believed_though_it_repeats() -> None:
     assert len(engine.decode_calls) == 2
 
 
+@pytest.mark.parametrize("text", [" No, no, no, no, no, no, no, no, no, no, no, no, no.",
+                                  " We shall fight on, we shall fight on, we shall fight on, we"
+                                  " shall fight on, we shall never surrender."])  # fmt: skip
+def test_people_do_repeat_themselves(text: str) -> None:
+    engine = FakeEngine(lambda _n, _t: text)
+    assert run(engine, window()) == [text]
+
+
 def test_silence_is_dropped_only_when_both_agree() -> None:
     for voice, no_speech, kept in [(0.6, 0.9, False), (0.6, 0.1, True), (0.99, 0.9, True)]:
         said = decoded(" hello", no_speech=no_speech)

@@ -38,6 +38,14 @@ def test_a_channel_that_falls_silent_does_not_change_the_level_of_the_other() ->
     np.testing.assert_allclose(mixed, SPEECH / 2, atol=1e-5)
 
 
+def test_somebody_who_speaks_late_and_softly_is_heard_from_the_first_word() -> None:
+    mixer = Mixer()
+    for _ in range(500):
+        mixer.mix(np.stack([SPEECH, SILENCE]))
+    mixed = mixer.mix(np.stack([SILENCE, SPEECH / 10]))
+    assert power(mixed) > 0.2 * power(SPEECH / 10)
+
+
 @given(arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 50)),
               elements=st.floats(width=32)))  # fmt: skip
 def test_whatever_comes_in_comes_out_finite_and_bounded(planes: np.ndarray) -> None:

@@ -98,10 +98,29 @@ def test_the_limit_holds_while_bytes_arrive(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_huge_field_is_refused(tmp_path: Path) -> None:
+def test_what_is_not_the_file_is_limited_too(tmp_path: Path) -> None:
     head = b'--xyz\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n'
-    with pytest.raises(TooLarge, match="prompt"):
-        read(tmp_path, [head, *[b"a" * 2**19] * 4])
+    with pytest.raises(TooLarge, match="besides its file"):
+        read(tmp_path, [head, *[b"a" * 2**19] * 10])
+    with pytest.raises(TooLarge, match="besides its file"):
+        read(tmp_path, [MODEL + END, *[b"a" * 2**19] * 10])
+
+
+def test_a_file_in_another_field_is_passed_over_and_named(tmp_path: Path) -> None:
+    head = b'--xyz\r\nContent-Disposition: form-data; name="audio"; filename="a.mp3"\r\n\r\n'
+    form, content, _ = read(tmp_path, [head, *[b"a" * 2**20] * 9, b"\r\n" + END])
+    assert (form.misplaced, form.has_file, content) == ("audio", False, b"")
+
+
+def test_a_boundary_that_no_client_sends_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match="malformed"):
+        read(tmp_path, [FILE], "multipart/form-data; boundary=" + "x" * 300)
+
+
+def test_the_node_sdk_that_sends_no_file_is_told_how_to_mend_it(tmp_path: Path) -> None:
+    """It sends the header of a form, boundary included, and then the name of an object."""
+    with pytest.raises(BadRequest, match="node-fetch"):
+        read(tmp_path, [b"[object FormData]"])
 
 
 def test_more_fields_than_anybody_needs_are_refused(tmp_path: Path) -> None:

@@ -33,14 +33,14 @@ class Settings(BaseSettings):
     max_upload_mb: PositiveInt = 2048
     """Size of an upload, in megabytes (10^6 bytes), above which it is refused with 413."""
 
-    max_audio_hours: float = Field(default=12.0, gt=0)
+    max_audio_hours: float = Field(default=12.0, gt=0, allow_inf_nan=False)
     """Decoded audio above which a recording is refused, whatever its header says."""
 
     threads: PositiveInt | None = None
     """Processor threads of the engine; all cores when unset."""
 
     media_processes: PositiveInt = 2
-    """Recordings probed or decoded at the same time, each in a jailed process of its own."""
+    """Uploads that are looked at at the same time, each in a jailed process of its own."""
 
     @field_validator("model_aliases", mode="before")
     @classmethod

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 NO_WORKER_RETRY_S = 5
 
-FORM_BYTES = 4_000_000
+FORM_BYTES = 5_000_000
 """What a body may hold besides its file: fields, headers, boundaries."""
 
 
@@ -80,10 +80,11 @@ class Desk:
         self._uploads = Uploads(settings.uploads_dir)
         self._links: dict[str, Link] = {}
         self._connecting = asyncio.Lock()
+        self._probes = asyncio.Semaphore(settings.media_processes)
         self._resources = AsyncExitStack()
 
     async def __aenter__(self) -> Desk:
-        self._media = self._resources.enter_context(MediaPool(self._settings.media_processes))
+        self._media = self._resources.enter_context(MediaPool())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -99,11 +100,7 @@ class Desk:
         """The models that answer here: installed, or stood in for by the operator's alias."""
         installed = {model.id for model in self._store.installed()}
         aliases = self._settings.model_aliases
-        return tuple(
-            model
-            for model in CATALOG
-            if model.id in installed or aliases.get(model.id) in installed
-        )
+        return tuple(m for m in CATALOG if resolve(m.id, aliases, None) in installed)
 
     def admit(self, declared_size: int | None) -> Admission:
         """Decide, before a body is read, whether to read it.
@@ -134,13 +131,14 @@ class Desk:
         model = self._model(request.model)
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
-        with upload.path.open("rb") as file:
-            await asyncio.to_thread(self._media.probe, file, upload.name)
+        async with self._probes:
+            with upload.path.open("rb") as file:
+                await asyncio.to_thread(self._media.probe, file, upload.name)
         work = self._transcribe(upload, model, request)
         return Job(new_id(), asyncio.get_running_loop().create_task(work))
 
     async def result(self, job: Job) -> Transcript:
-        """Wait for a job. Raises what went wrong with it."""
+        """Wait for a job. Raises what went wrong with it; cancelling the wait stops the job."""
         return await job.task
 
     def _model(self, asked: str) -> str:
@@ -174,6 +172,8 @@ class Desk:
                 link = self._links.get(worker.id)
                 if link is not None and link.alive:
                     return link
+                if link is not None:
+                    await link.close()
                 with suppress(Unavailable):  # it died a moment ago: ask the next one
                     link = self._links[worker.id] = await Link.connect(worker.address)
                     return link

@@ -17,7 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from auricle.core.errors import BadRequest, Cancelled, TooLarge
 from auricle.storage import Upload
 
-MAX_FIELD_BYTES = 1 << 20
+MAX_FORM_BYTES = 4_000_000
+"""What a body may hold besides its file."""
+
 MAX_FIELDS = 200
 _FLUSH_BYTES = 1 << 20
 
@@ -33,6 +35,8 @@ class Form:
 
     fields: list[tuple[str, str]] = field(default_factory=list)
     has_file: bool = False
+    misplaced: str = ""
+    """A field, not the one for the file, in which a file came."""
 
     def get(self, name: str, default: str = "") -> str:
         """The last value of a field."""
@@ -43,15 +47,20 @@ async def read_form(request: Request, upload: Upload, file_field: str = "file") 
     """Read a whole multipart body. Raises :class:`BadRequest` with what is wrong with it."""
     boundary = _boundary(request)
     target = _Target(upload, file_field)
-    parser = MultipartParser(boundary, target.callbacks())
+    first = b""
     try:
+        parser = MultipartParser(boundary, target.callbacks())
         async for chunk in request.stream():
+            first = first or chunk[:20]
             parser.write(chunk)
+            target.pass_over(len(chunk) if target.complete else 0)
             if target.held >= _FLUSH_BYTES:
                 await asyncio.to_thread(target.flush)
         parser.finalize()
         await asyncio.to_thread(target.flush)
     except FormParserError as error:
+        if first.startswith(b"[object"):
+            raise BadRequest(_NODE) from error
         raise BadRequest(f"The multipart body is malformed: {error}.") from error
     except ClientDisconnect as error:
         raise Cancelled("The client went away while it was sending.") from error
@@ -83,6 +92,12 @@ async def drain(request: Request) -> None:
         return
 
 
+_NODE = (
+    "In Node.js, the form-data package does not work with the built-in fetch, which sends "
+    "'[object FormData]' instead of the file: use the built-in FormData, or node-fetch."
+)
+
+
 def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
@@ -94,8 +109,7 @@ def _boundary(request: Request) -> bytes:
     if not boundary:
         raise BadRequest(
             "The Content-Type has no boundary, so the form cannot be read. Let your HTTP library "
-            "set the header. In Node.js, the form-data package does not work with the built-in "
-            "fetch: use the built-in FormData, or node-fetch."
+            f"set the header. {_NODE}"
         )
     return boundary
 
@@ -114,6 +128,8 @@ class _Target:
         self._header_value = b""
         self._name = ""
         self._is_file = False
+        self._skipped = False
+        self._besides = 0
         self._value = bytearray()
         self._blocks: list[bytes] = []
 
@@ -129,6 +145,15 @@ class _Target:
             "on_part_end": self._part_end,
             "on_end": self._end,
         }
+
+    def pass_over(self, count: int) -> None:
+        """Count bytes that are not the file's. Raises :class:`TooLarge`."""
+        self._besides += count
+        if self._besides > MAX_FORM_BYTES:
+            raise TooLarge(
+                "The form holds more than 4 MB besides its file. Send the recording in the field "
+                f"{self._file_field!r}."
+            )
 
     def flush(self) -> None:
         """Write the held part of the file to disk."""
@@ -156,6 +181,9 @@ class _Target:
         file_name = options.get(b"filename")
         # A part called "file" is the file even without a file name: that is how raw bytes come.
         self._is_file = self._name == self._file_field and not self.form.has_file
+        self._skipped = not self._is_file and file_name is not None
+        if self._skipped:
+            self.form.misplaced = self._name
         if self._is_file:
             self.form.has_file = True
             self._upload.name = (file_name or b"").decode("utf-8", "replace")
@@ -165,12 +193,13 @@ class _Target:
             self._blocks.append(data[start:end])
             self.held += end - start
             return
+        if self._skipped:
+            return
         self._value += data[start:end]
-        if len(self._value) > MAX_FIELD_BYTES:
-            raise TooLarge(f"The form field {self._name!r} is larger than 1 MB.")
+        self.pass_over(end - start)
 
     def _part_end(self) -> None:
-        if self._is_file:
+        if self._is_file or self._skipped:
             return
         if len(self.form.fields) >= MAX_FIELDS:
             raise BadRequest(f"The form has more than {MAX_FIELDS} fields.")

@@ -83,6 +83,7 @@ class Link:
                 if queue := self._replies.get(reply.id):
                     queue.put_nowait(reply)
         finally:
+            self._writer.close()
             for queue in self._replies.values():
                 queue.put_nowait(None)
 

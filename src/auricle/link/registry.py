@@ -41,6 +41,13 @@ class Registry:
         """Forget a worker that ends."""
         self._file(worker.id).unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Forget all workers, sockets included: whoever calls this knows that none is alive."""
+        for file in self._folder.glob("*.json"):
+            worker = msgspec.json.decode(file.read_bytes(), type=WorkerInfo)
+            Path(worker.address).unlink(missing_ok=True)
+            file.unlink()
+
     def alive(self) -> list[WorkerInfo]:
         """The workers whose heart has beaten lately."""
         return list(self._alive())

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from auricle.core.errors import AuricleError, Cancelled, Internal
 from auricle.link import frames
 
 log = logging.getLogger(__name__)
+
+MOST_CALLS = 64
+"""Calls that run at a time; the rest wait. Most of them wait for the engine."""
+
+_THREADS = ThreadPoolExecutor(MOST_CALLS, thread_name_prefix="call")
 
 
 class Call:
@@ -86,18 +92,20 @@ class _Connection:
             if call := self._calls.get(frame.id):
                 call.stop()
             return
-        task = self._loop.create_task(self._run(frame))
+
+        def emit(value: Any) -> None:
+            self._loop.call_soon_threadsafe(self._write, frames.Event(frame.id, value))
+
+        call = self._calls[frame.id] = Call(frame.params, emit)
+        task = self._loop.create_task(self._run(frame, call))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, ask: frames.Ask) -> None:
-        def emit(value: Any) -> None:
-            self._loop.call_soon_threadsafe(self._write, frames.Event(ask.id, value))
-
-        call = self._calls[ask.id] = Call(ask.params, emit)
+    async def _run(self, ask: frames.Ask, call: Call) -> None:
         try:
             handler = self._handlers[ask.method]
-            reply: frames.Reply = frames.Result(ask.id, await asyncio.to_thread(handler, call))
+            result = await self._loop.run_in_executor(_THREADS, handler, call)
+            reply: frames.Reply = frames.Result(ask.id, result)
         except AuricleError as error:
             reply = frames.Fault(ask.id, error.code, error.message, error.retry_after)
         except Exception:

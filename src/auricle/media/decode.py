@@ -28,7 +28,7 @@ BLOCK_SAMPLES = 10 * SAMPLE_RATE
 SOUND_PEAK = 5e-4
 """A track whose peak stays under this (-66 dBFS) is silent; another one is taken if there is."""
 
-GAP_S = (0.2, 600.0)
+SHORTEST_GAP_S, LONGEST_GAP_S = 0.2, 600.0
 """Holes in a stream's timestamps within these bounds are filled with silence: recorders that send
 nothing while nobody speaks (Opus DTX in WebM) would otherwise shift all that follows."""
 
@@ -48,7 +48,7 @@ def probe(file: IO[bytes], name: str = "") -> MediaInfo:
     Raises :class:`BadMedia` if it cannot be read, has no audio track, or gives no samples.
     """
     with _open(file, name) as container:
-        stream = container.streams.audio[0]
+        stream = _tracks(container)[0]
         info = MediaInfo(
             duration=_duration(container, stream),
             container=container.format.name,
@@ -56,7 +56,7 @@ def probe(file: IO[bytes], name: str = "") -> MediaInfo:
             sample_rate=stream.codec_context.sample_rate or 0,
             channels=stream.codec_context.channels,
         )
-        if next(_frames(container, container.streams.audio), None) is None:
+        if next(_frames(container, _tracks(container)), None) is None:
             raise BadMedia(_NOTHING_DECODED)
     return info
 
@@ -67,9 +67,9 @@ def decode(file: IO[bytes], name: str, max_seconds: float) -> Iterator[NDArray[n
     Several tracks: the first with sound. Several channels: mixed down.
     Raises :class:`BadMedia` if nothing could be decoded, :class:`TooLarge` past ``max_seconds``.
     """
-    index = _track_with_sound(file, name)
+    index = _track_with_sound(file, name, max_seconds)
     with _open(file, name) as container:
-        stream = container.streams.audio[index]
+        stream = _tracks(container)[index]
         left = int(max_seconds * SAMPLE_RATE)
         samples = _Blocks()
         for piece in _mono(container, stream):
@@ -100,14 +100,16 @@ def _open(file: IO[bytes], name: str) -> InputContainer:
     file.seek(0)
     options = {"protocol_whitelist": "", "format_whitelist": FORMATS}
     try:
-        container = av.open(_Bytes(file), "r", container_options=options)
+        container = av.open(_Bytes(file), "r", container_options=options, metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
         raw = _RAW_FORMATS.get(name.rpartition(".")[2].lower())
         if raw is None or not file.seek(0, 2):
             raise BadMedia(_NOT_MEDIA) from error
         file.seek(0)
-        container = av.open(_Bytes(file), "r", format=raw, container_options=options)
-    if not container.streams.audio:
+        container = av.open(
+            _Bytes(file), "r", format=raw, container_options=options, metadata_errors="replace"
+        )
+    if not _tracks(container):
         container.close()
         raise BadMedia(_NO_AUDIO)
     return container
@@ -128,27 +130,28 @@ def _duration(container: InputContainer, stream: AudioStream) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
-def _track_with_sound(file: IO[bytes], name: str) -> int:
+def _track_with_sound(file: IO[bytes], name: str, max_seconds: float) -> int:
     """Index of the first audio track in which anything can be heard (0 if none can)."""
     with _open(file, name) as container:
-        tracks = container.streams.audio
+        tracks = _tracks(container)
         if len(tracks) == 1:
             return 0
+        resamplers = [_Resampler() for _ in tracks]
+        left = int(max_seconds * SAMPLE_RATE) * len(tracks)
         sounding: set[int] = set()
         for track, frame in _frames(container, tracks):
-            if track not in sounding and _peak(frame) >= SOUND_PEAK:
-                sounding.add(track)
-                if track == 0:
-                    break
+            for piece in resamplers[track].push(frame):
+                left -= len(piece)
+                if np.abs(piece).max(initial=0) >= SOUND_PEAK:
+                    sounding.add(track)
+            if 0 in sounding or left < 0:
+                break
         return min(sounding, default=0)
 
 
-def _peak(frame: AudioFrame) -> float:
-    samples: NDArray[Any] = frame.to_ndarray()
-    if samples.dtype == np.uint8:
-        return float(np.abs(samples.astype(np.int16) - 128).max(initial=0)) / 128
-    full = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
-    return float(np.abs(samples.astype(np.float64)).max(initial=0)) / full
+def _tracks(container: InputContainer) -> list[AudioStream]:
+    """The audio tracks whose codec is known."""
+    return [stream for stream in container.streams.audio if stream.codec_context is not None]
 
 
 def _frames(container: InputContainer, streams: Any) -> Iterator[tuple[int, AudioFrame]]:
@@ -174,7 +177,7 @@ def _frames(container: InputContainer, streams: Any) -> Iterator[tuple[int, Audi
 def _mono(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np.float32]]:
     """Yield mono samples at 16 kHz, with holes in the timestamps filled."""
     resampler = _Resampler()
-    clock = _Clock()
+    clock = _Clock((container.start_time or 0) / av.time_base)
     for _, frame in _frames(container, (stream,)):
         gap = clock.gap_before(frame)
         if gap:
@@ -184,21 +187,27 @@ def _mono(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np
 
 
 class _Clock:
-    """Compares the samples seen with the timestamps that the container gives them."""
+    """Compares the sound delivered with the timestamps that the container gives it.
 
-    def __init__(self) -> None:
-        self._expected: float | None = None
+    Both are counted from the start of the container, so a sound track that begins later than the
+    picture starts with silence, and small holes add up until they are worth filling.
+    """
+
+    def __init__(self, start: float) -> None:
+        self._origin = start
+        self._delivered = 0.0
 
     def gap_before(self, frame: AudioFrame) -> float:
-        """Seconds missing between the last frame and this one."""
+        """Seconds missing before this frame."""
         gap = 0.0
-        time = frame.time
-        if time is not None and self._expected is not None:
-            gap = time - self._expected
-        start = time if time is not None else self._expected
-        if start is not None:
-            self._expected = start + frame.samples / frame.sample_rate
-        return gap if GAP_S[0] <= gap <= GAP_S[1] else 0.0
+        if frame.time is not None:
+            gap = frame.time - self._origin - self._delivered
+        if gap > LONGEST_GAP_S:  # not a pause but another clock
+            self._origin += gap
+        if not SHORTEST_GAP_S <= gap <= LONGEST_GAP_S:
+            gap = 0.0
+        self._delivered += gap + frame.samples / frame.sample_rate
+        return gap
 
 
 class _Resampler:
@@ -207,24 +216,30 @@ class _Resampler:
     def __init__(self) -> None:
         self._resampler: AudioResampler | None = None
         self._mixer = Mixer()
-        self._format: tuple[str, int, int] | None = None
+        self._format: tuple[str, int, str] | None = None
 
     def push(self, frame: AudioFrame) -> Iterator[NDArray[np.float32]]:
-        found = (frame.format.name, frame.sample_rate, frame.layout.nb_channels)
+        found = (frame.format.name, frame.sample_rate, frame.layout.name)
         if found != self._format:
             yield from self.flush()
             self._format = found
-            self._resampler = AudioResampler("fltp", frame.layout, SAMPLE_RATE)
+            self._resampler = AudioResampler("flt", frame.layout, SAMPLE_RATE)
         assert self._resampler is not None
         frame.pts = None  # the clock above deals with time
         for out in self._resampler.resample(frame):
-            yield self._mixer.mix(np.asarray(out.to_ndarray(), np.float32))
+            yield self._mixer.mix(_planes(out))
 
     def flush(self) -> Iterator[NDArray[np.float32]]:
         if self._resampler is not None:
             for out in self._resampler.resample(None):
-                yield self._mixer.mix(np.asarray(out.to_ndarray(), np.float32))
+                yield self._mixer.mix(_planes(out))
             self._resampler = None
+
+
+def _planes(frame: AudioFrame) -> NDArray[np.float32]:
+    """A packed frame as ``[channels, samples]``; PyAV 18.1 crashes on planar ones of 8 or more."""
+    packed = np.asarray(frame.to_ndarray(), np.float32)
+    return np.ascontiguousarray(packed.reshape(-1, frame.layout.nb_channels).T)
 
 
 class _Blocks:

@@ -2,9 +2,9 @@
 
 FFmpeg parses whatever strangers upload, so it only ever runs here: a process that is started once,
 loads PyAV, and forks a child for each recording. The child can open nothing (its limit on open
-files is what it holds already), has no network where the system permits a namespace of its own,
-limited memory and processor time, and dies after one recording, so that no upload ever meets
-another's bytes.
+files is zero, which leaves it those that it holds), is nobody where the server is root, has no
+network where the system permits a namespace of its own, limited memory and processor time, and
+dies after one recording, so that no upload ever meets another's bytes.
 
 Protocol, on a Unix socket given as a file descriptor number: a request is one JSON datagram with
 two descriptors, the recording and a stream socket for the answer. The answer is frames of
@@ -31,13 +31,17 @@ from typing import IO, Any
 import av
 import msgspec
 
-from auricle.core.errors import AuricleError
+from auricle.core.errors import AuricleError, Internal
 from auricle.media import decode
 
 HEADER = struct.Struct("<cI")
 MEMORY_BYTES = 2 << 30
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 _PR_SET_NO_NEW_PRIVS = 38
+_NOBODY = 65534
+
+
+_UNEXPECTED = "The recording could not be decoded because of a fault here; it has been logged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,11 @@ def _child(request: Request, input_fd: int, output_fd: int, no_network: bool) ->
                 _serve(request, recording, output, no_network)
             except AuricleError as error:
                 output.send(b"E", json.dumps([error.code, error.message]).encode())
+            except (BrokenPipeError, MemoryError):
+                raise  # nobody reads any more; too large for the jail
+            except Exception as error:
+                os.write(2, f"decoder: {type(error).__name__}: {error}\n".encode())
+                output.send(b"E", json.dumps([Internal.code, _UNEXPECTED]).encode())
     except BaseException:  # nothing may run the parent's code in a forked child
         os._exit(1)
     os._exit(0)
@@ -113,12 +122,17 @@ def _shut_in(input_fd: int, output_fd: int, cpu_seconds: int) -> None:
     os.dup2(high[0], 3)
     os.dup2(high[1], 4)
     os.closerange(5, 65536)
-    # Five descriptors are open (0-4) and five allowed: no file, no socket can be opened any more.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+    # Descriptors that are open stay usable, but no file and no socket can be opened any more.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if os.geteuid() == 0:  # who could raise the limits again
+        os.setgroups([])
+        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
 
 
 class _Recording(io.RawIOBase):

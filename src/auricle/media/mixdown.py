@@ -11,8 +11,8 @@ MEMORY = 0.95
 OPPOSED = -0.5
 """Channels correlated below this are taken for phase-inverted, above minus this for in phase."""
 
-SILENT = 1e-4
-"""A channel that has had this much less energy than the strongest one so far is not counted."""
+SILENT = 1e-7
+"""Power (-70 dBFS) that a channel must have reached once to be counted."""
 
 
 class Mixer:
@@ -24,7 +24,7 @@ class Mixer:
 
     def __init__(self) -> None:
         self._cross: NDArray[np.float64] = np.zeros((0, 0))
-        self._total: NDArray[np.float64] = np.zeros(0)
+        self._sounding: NDArray[np.bool_] = np.zeros(0, bool)
         self._signs: NDArray[np.float32] = np.zeros(0, np.float32)
 
     def mix(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -41,18 +41,18 @@ class Mixer:
         cross = planes.astype(np.float64) @ planes.T.astype(np.float64)
         if cross.shape != self._cross.shape:
             self._cross = np.zeros_like(cross)
-            self._total = np.zeros(len(planes))
+            self._sounding = np.zeros(len(planes), bool)
             self._signs = np.ones(len(planes), np.float32)
         self._cross = MEMORY * self._cross + cross
-        self._total += np.diag(cross)
+        self._sounding |= np.diag(cross) > SILENT * planes.shape[1]
         power = np.diag(self._cross)
         lead = int(power.argmax())
-        if power[lead] <= 0:
+        if not self._sounding.any():
             return np.full(len(planes), 1 / len(planes), np.float32)
-        sounding = self._total > SILENT * self._total.max()
         scale = np.sqrt(np.maximum(power * power[lead], 1e-20))
         correlation = self._cross[lead] / scale * self._signs[lead]
         self._signs[correlation < OPPOSED] = -1
         self._signs[correlation > -OPPOSED] = 1
-        weights: NDArray[np.float32] = (self._signs * sounding / sounding.sum()).astype(np.float32)
+        share = self._sounding / self._sounding.sum()
+        weights: NDArray[np.float32] = (self._signs * share).astype(np.float32)
         return weights

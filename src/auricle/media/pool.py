@@ -20,7 +20,7 @@ from auricle.core.errors import BadMedia, Internal, from_code
 from auricle.media.info import MediaInfo
 
 PROBE_CPU_SECONDS = 30
-DECODE_CPU_SECONDS = 3600
+DECODE_CPU_SECONDS = 1800
 
 _KILLED = (
     "The recording could not be decoded within the limits of memory and processor time. "
@@ -29,13 +29,13 @@ _KILLED = (
 
 
 class MediaPool:
-    """At most ``size`` recordings at a time, each in a jailed child of one pre-started process.
+    """Jailed children of one pre-started process, one for each recording.
 
-    Use as a context manager, or call :meth:`close`.
+    A child runs only as far ahead as its reader lets it. How many there are at a time is the
+    caller's to decide. Use as a context manager, or call :meth:`close`.
     """
 
-    def __init__(self, size: int = 2) -> None:
-        self._slots = threading.BoundedSemaphore(size)
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -60,7 +60,7 @@ class MediaPool:
 
     def probe(self, file: IO[bytes], name: str = "") -> MediaInfo:
         """Identify a recording. Raises :class:`BadMedia` when it cannot be transcribed."""
-        request = {"action": "probe", "name": name, "cpu_seconds": PROBE_CPU_SECONDS}
+        request = {"action": "probe", "name": _plain(name), "cpu_seconds": PROBE_CPU_SECONDS}
         frames = self._ask(request, file.fileno())
         return msgspec.json.decode(_payload(frames, b"I"), type=MediaInfo)
 
@@ -74,7 +74,7 @@ class MediaPool:
         """
         request = {
             "action": "decode",
-            "name": name,
+            "name": _plain(name),
             "max_seconds": max_seconds,
             "cpu_seconds": DECODE_CPU_SECONDS,
         }
@@ -91,13 +91,12 @@ class MediaPool:
 
     def _ask(self, request: dict[str, Any], file_fd: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield the answer's frames up to its end; raise the error that it holds."""
-        with self._slots:
-            ours, theirs = socket.socketpair()
-            with ours:
-                with theirs:
-                    self._send(msgspec.json.encode(request), [file_fd, theirs.fileno()])
-                with ours.makefile("rb") as stream:
-                    yield from _read(stream)
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                self._send(msgspec.json.encode(request), [file_fd, theirs.fileno()])
+            with ours.makefile("rb") as stream:
+                yield from _read(stream)
 
     def _send(self, message: bytes, fds: list[int]) -> None:
         with self._lock:
@@ -133,6 +132,11 @@ class MediaPool:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+def _plain(name: str) -> str:
+    """A file name that can be written down, whatever bytes the file system has for it."""
+    return name.encode(errors="replace").decode()
 
 
 def _read(stream: IO[bytes]) -> Iterator[tuple[bytes, bytes]]:

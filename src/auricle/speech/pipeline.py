@@ -42,11 +42,12 @@ def transcribe(
     """Transcribe a recording.
 
     ``blocks`` are mono float32 samples at 16 kHz, drawn as they are needed. ``on_progress`` is
-    called after each batch; an exception from it stops the work, which is how one cancels.
+    called for each block and batch; an exception from it stops the work: that is how one cancels.
     Silence and noise give a transcript without words.
     """
     listened = Listened()
-    drawn = windows(blocks, voice or VoiceActivity(), listened)
+    progress = _Reporter(on_progress)
+    drawn = windows(progress.watch(blocks), voice or VoiceActivity(), listened)
     batches = _encoded(drawn, engine, decoding.batch_size)
     language, sure, first = _find_language(batches, engine, options)
     listener = _Listener(engine, options, decoding, language)
@@ -54,7 +55,7 @@ def transcribe(
     for batch in _chain(first, batches):
         for heard in listener.hear(batch):
             words.extend(listener.words(heard, not_before=words[-1].end if words else 0.0))
-        on_progress(Progress(done=batch.windows[-1].spans[-1].end))
+        progress.reach(batch.windows[-1].spans[-1].end)
     return Transcript(
         words=tuple(words),
         language=language if words or options.language else "",
@@ -62,6 +63,23 @@ def transcribe(
         duration=round(listened.seconds, 3),
         model=engine.model,
     )
+
+
+class _Reporter:
+    """Says how far the work is, also while nothing but silence is heard."""
+
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+        self._on_progress = on_progress
+        self._done = 0.0
+
+    def watch(self, blocks: Iterable[F32]) -> Iterator[F32]:
+        for block in blocks:
+            self.reach(self._done)
+            yield block
+
+    def reach(self, done: float) -> None:
+        self._done = done
+        self._on_progress(Progress(done))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from auricle.core.errors import BadRequest
+from auricle.core.errors import AuricleError, BadRequest
 from auricle.core.settings import Settings
 from auricle.media import MediaPool
 from auricle.models import ModelStore, find, resolve
@@ -22,8 +22,11 @@ from auricle.work.transcriber import Transcriber
 
 def transcribe_files(
     settings: Settings, files: Sequence[Path], model: str, language: str, fmt: str, bar: Bar
-) -> Iterator[str]:
-    """Yield one rendered transcript a file; headed by its name when there are several."""
+) -> Iterator[tuple[Path, str | AuricleError]]:
+    """Yield each file with its rendered transcript, or with what is wrong with it.
+
+    Raises an error only for what concerns all of them: model, language, format.
+    """
     if fmt not in FORMATS:
         raise BadRequest(f"Unknown format {fmt!r}. Choose one of: {', '.join(FORMATS)}.")
     keep_memory()
@@ -31,16 +34,19 @@ def transcribe_files(
     model_id = resolve(model, settings.model_aliases, store.default(settings.default_model))
     store.path(find(model_id))  # raises ModelNotInstalled before anything is decoded
     options = SpeechOptions(language=parse(language))
-    with MediaPool(settings.media_processes) as media:
+    with MediaPool() as media:
         transcriber = Transcriber(settings, store, media)
         for file in files:
-            with file.open("rb") as opened:
-                duration = media.probe(opened, file.name).duration
-            row = bar.add_task(file.name, total=duration)
-            found = transcriber.transcribe(file, file.name, model_id, options, _report(bar, row))
-            bar.update(row, total=found.duration, completed=found.duration)
-            head = f"== {file} ==\n" if len(files) > 1 else ""
-            yield head + FORMATS[fmt].render(found)
+            try:
+                with file.open("rb") as opened:
+                    duration = media.probe(opened, file.name).duration
+                row = bar.add_task(file.name, total=duration)
+                report = _report(bar, row)
+                found = transcriber.transcribe(file, file.name, model_id, options, report)
+                bar.update(row, total=found.duration, completed=found.duration)
+                yield file, FORMATS[fmt].render(found)
+            except AuricleError as error:
+                yield file, error
 
 
 def _report(bar: Bar, row: TaskID) -> Callable[[Progress], None]:

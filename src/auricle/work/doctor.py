@@ -48,7 +48,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 
 def _jail() -> Finding:
-    with MediaPool(1) as media:
+    with MediaPool() as media:
         if media.describe()["network_namespace"]:
             return Finding(True, "recordings are decoded without network, files, or much memory")
     return Finding(

@@ -15,7 +15,7 @@ import ctranslate2
 import msgspec
 
 from auricle.core import logging as process_logging
-from auricle.core.errors import BadRequest
+from auricle.core.errors import BadRequest, ModelNotInstalled
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
 from auricle.link import Call, Registry, WorkerInfo, serve
@@ -58,12 +58,11 @@ async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
         loop.add_signal_handler(number, stop.set)
     if leash is not None:
         threading.Thread(target=_watch, args=(leash, loop, stop), daemon=True).start()
-    with MediaPool(settings.media_processes) as media:
+    with MediaPool() as media:
         transcriber = Transcriber(settings, store, media)
         handlers = {"transcribe": lambda call: _transcribe(transcriber, call)}
         server = await serve(Path(info.address), handlers)
-        if model := store.default(settings.default_model):
-            await asyncio.to_thread(transcriber.warm_up, model)
+        await asyncio.to_thread(_warm_up, transcriber, store.default(settings.default_model))
         log.info(
             "ready with %s on %s", ", ".join(info.models) or "no models", info.gpu_name or "CPU"
         )
@@ -72,6 +71,14 @@ async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
     Path(info.address).unlink(missing_ok=True)
     # Calls that still run in threads would hold the process up; their callers have been told.
     os._exit(0)
+
+
+def _warm_up(transcriber: Transcriber, model: str | None) -> None:
+    try:
+        if model:
+            transcriber.warm_up(model)
+    except ModelNotInstalled as error:
+        log.error("%s", error.message)
 
 
 def _watch(leash: IO[bytes], loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

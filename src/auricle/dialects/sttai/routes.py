@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from auricle.core.errors import AuricleError
-from auricle.desk import Desk
+from auricle.desk import Desk, TranscriptionRequest
+from auricle.dialects.connection import unless_gone
 from auricle.dialects.errors import install_error_handlers
 from auricle.dialects.multipart import declared_size, read_form
 from auricle.dialects.sttai import schema, translate
+from auricle.transcript import Transcript
 
 router = APIRouter()
 
@@ -52,7 +55,15 @@ async def transcribe(request: Request) -> Response:
         form = await read_form(request, upload)
         wanted = translate.to_request(form)
         fmt = translate.to_format(form)
-        transcript = await desk.result(await desk.submit(upload, wanted))
+        job = await desk.submit(upload, wanted)
+        transcript = await unless_gone(request, desk.result(job))
+    # Hours of words take seconds to lay out: not where everybody else is waiting.
+    return await asyncio.to_thread(_render, request, transcript, wanted, fmt)
+
+
+def _render(
+    request: Request, transcript: Transcript, wanted: TranscriptionRequest, fmt: str
+) -> Response:
     headers = {"X-Model": transcript.model}
     if fmt == "json":
         return JSONResponse(translate.from_transcript(transcript, wanted), headers=headers)

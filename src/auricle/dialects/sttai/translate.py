@@ -29,7 +29,8 @@ is the same."""
 def to_request(form: Form) -> TranscriptionRequest:
     """Read the form's fields. Raises :class:`BadRequest` that names the field and what to send."""
     if not form.has_file:
-        raise BadRequest("No file was sent. Send the recording in a multipart field called 'file'.")
+        where = f"It came in {form.misplaced!r}. " if form.misplaced else "No file was sent. "
+        raise BadRequest(f"{where}Send the recording in a multipart field called 'file'.")
     return TranscriptionRequest(
         model=form.get("model"),
         language=parse(form.get("language")),
@@ -61,7 +62,7 @@ def _boolean(name: str, value: str, *, default: bool) -> bool:
 
 def _speakers(value: str) -> int:
     text = value.strip() or "0"
-    if not text.isdecimal() or int(text) > MOST_SPEAKERS:
+    if not text.isdecimal() or len(text) > 2 or int(text) > MOST_SPEAKERS:
         raise BadRequest(
             f"speakers must be a whole number from 0 (find out) to {MOST_SPEAKERS}, not {value!r}."
         )

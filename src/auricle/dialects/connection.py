@@ -1,0 +1,35 @@
+"""What becomes of a client while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from auricle.core.errors import Cancelled
+
+T = TypeVar("T")
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """Wait for work, but stop it when the client hangs up; the body must have been read.
+
+    Nobody else would notice: the server goes on with a request whose client has left.
+    """
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_hangs_up(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Cancelled("The client went away while it was waiting.")
+    finally:
+        gone.cancel()
+        task.cancel()
+
+
+async def _hangs_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
