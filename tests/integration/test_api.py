@@ -120,12 +120,18 @@ BAD = {
 def test_bad_input_is_told_what_is_wrong(
     api: httpx.Client, server: Server, fields: dict[str, str], content: bytes | None, words: str
 ) -> None:
-    files: Any = {"file": ("a.mp3", content)} if content is not None else {"other": b"x"}
+    files: Any = {"file": ("a.mp3", content)} if content is not None else {"other": (None, "x")}
     answer = api.post("/v1/transcribe", files=files, data=fields)
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
     assert words in answer.json()["error"]
     assert list((server.data / "uploads").iterdir()) == []
+
+
+def test_a_file_in_the_wrong_field_is_told_so(api: httpx.Client, sentence: bytes) -> None:
+    answer = api.post("/v1/transcribe", files={"audio": ("a.mp3", sentence)})
+    assert answer.status_code == 400
+    assert "It came in 'audio'" in answer.json()["error"]
 
 
 def test_the_broken_node_upload_is_told_how_to_mend_it(api: httpx.Client) -> None:
