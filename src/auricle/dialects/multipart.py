@@ -52,8 +52,9 @@ async def read_form(request: Request, upload: Upload, file_field: str = "file") 
         parser = MultipartParser(boundary, target.callbacks())
         async for chunk in request.stream():
             first = first or chunk[:20]
+            if target.complete:  # what comes after the form's end
+                target.pass_over(len(chunk))
             parser.write(chunk)
-            target.pass_over(len(chunk) if target.complete else 0)
             if target.held >= _FLUSH_BYTES:
                 await asyncio.to_thread(target.flush)
         parser.finalize()
