@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from bench.corpus import (
@@ -42,7 +43,7 @@ def run() -> None:
     """Transcribe everything twice."""
     ours, theirs = Auricle(), FasterWhisper(word_times=False)
     groups: dict[str, list[tuple[Errors, Errors]]] = defaultdict(list)
-    for item in [*manifest(*SETS), *_harder()]:
+    for item in chain(manifest(*SETS), _harder()):
         pair = compare(item, ours.text(item)), compare(item, theirs.text(item))
         groups[item["category"]].append(pair)
         if item["category"] == "multilingual":
