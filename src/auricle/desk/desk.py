@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 
@@ -19,8 +18,6 @@ from auricle.models import CATALOG, Model, ModelStore, find, resolve
 from auricle.speech import SpeechOptions, Task
 from auricle.storage import Upload, Uploads, too_large
 from auricle.transcript import Transcript
-
-log = logging.getLogger(__name__)
 
 NO_WORKER_RETRY_S = 5
 

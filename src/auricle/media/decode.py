@@ -98,21 +98,30 @@ _NO_AUDIO = "The file has no audio track. Send a recording with sound."
 
 def _open(file: IO[bytes], name: str) -> InputContainer:
     file.seek(0)
-    options = {"protocol_whitelist": "", "format_whitelist": FORMATS}
     try:
-        container = av.open(_Bytes(file), "r", container_options=options, metadata_errors="replace")
+        container = _open_as(file, None)
     except (av.FFmpegError, ValueError) as error:
         raw = _RAW_FORMATS.get(name.rpartition(".")[2].lower())
         if raw is None or not file.seek(0, 2):
             raise BadMedia(_NOT_MEDIA) from error
         file.seek(0)
-        container = av.open(
-            _Bytes(file), "r", format=raw, container_options=options, metadata_errors="replace"
-        )
+        container = _open_as(file, raw)
     if not _tracks(container):
         container.close()
         raise BadMedia(_NO_AUDIO)
     return container
+
+
+def _open_as(file: IO[bytes], container_format: str | None) -> InputContainer:
+    """Open a file as the format that it is in, or as the one that is given."""
+    options = {"protocol_whitelist": "", "format_whitelist": FORMATS}
+    return av.open(
+        _Bytes(file),
+        "r",
+        format=container_format,
+        container_options=options,
+        metadata_errors="replace",  # tags come in every encoding there ever was
+    )
 
 
 class _Bytes:

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 import msgspec
@@ -45,12 +44,7 @@ class MediaPool:
     def __enter__(self) -> MediaPool:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ Control tokens and their order: Radford et al. 2022, figure 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +23,6 @@ class WhisperTokens:
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        config = json.loads((folder / "config.json").read_text())
-        self.suppressed: list[int] = config.get("suppress_ids", [])
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
