@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from auricle.speech import SpeechOptions
 from auricle.speech.engines import Aligned, Decoded
 from auricle.speech.engines.fake import FakeEngine
 from auricle.speech.language import MOST_WINDOWS, settle
-from auricle.speech.pipeline import Progress, transcribe
+from auricle.speech.options import DecodeOptions
+from auricle.speech.pipeline import transcribe
+from auricle.speech.progress import NOTHING_DONE, Checkpoint, Progress, Watcher
 from auricle.speech.skipped import parts_around_holes, token_density
 from auricle.speech.windows import Piece, Span, Window
+from auricle.transcript import Transcript
 from sounds import ScriptedVoice, silence, speech
 
 F32 = NDArray[np.float32]
@@ -41,10 +45,11 @@ def test_silence_is_an_empty_transcript_in_no_language() -> None:
 def test_progress_is_reported_and_can_stop_the_work() -> None:
     seen: list[float] = []
 
-    def report(progress: Progress) -> None:
-        seen.append(progress.done)
-        if len(seen) == 2:
-            raise Cancelled("enough")
+    class Impatient(Watcher):
+        def progress(self, progress: Progress) -> None:
+            seen.append(progress.done)
+            if len(seen) == 2:
+                raise Cancelled("enough")
 
     def endless() -> Iterator[F32]:
         while True:
@@ -52,8 +57,58 @@ def test_progress_is_reported_and_can_stop_the_work() -> None:
             yield silence(1)
 
     with pytest.raises(Cancelled):
-        transcribe(endless(), FakeEngine(), SpeechOptions(), voice=VOICE, on_progress=report)
+        transcribe(endless(), FakeEngine(), SpeechOptions(), voice=VOICE, watcher=Impatient())
     assert seen == sorted(seen)
+
+
+class Breaking(Watcher):
+    """Keeps checkpoints, and breaks off after some of them."""
+
+    def __init__(self, after: int = 99) -> None:
+        self.kept: list[Checkpoint] = []
+        self._after = after
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.kept.append(checkpoint)
+        if len(self.kept) == self._after:
+            raise Cancelled("killed")
+
+
+def numbered(engine: FakeEngine, watcher: Watcher, resume: Checkpoint = NOTHING_DONE) -> Transcript:
+    """A recording of five windows, each of which says where it begins."""
+    return transcribe(
+        iter([part for length in (25, 20, 24, 22, 26) for part in (speech(length), silence(2))]),
+        engine,
+        SpeechOptions(),
+        voice=VOICE,
+        decoding=DecodeOptions(batch_size=1),
+        watcher=watcher,
+        resume=resume,
+    )
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_work_that_broke_off_goes_on_from_its_last_checkpoint(after: int) -> None:
+    whole = numbered(FakeEngine(), Watcher())
+    first = Breaking(after)
+    with pytest.raises(Cancelled):
+        numbered(FakeEngine(languages=[{"de": 0.98}]), first)
+    resume = replace(first.kept[-1], words=tuple(w for kept in first.kept for w in kept.words))
+    second, engine = Breaking(), FakeEngine(languages=[{"fr": 0.99}])
+    rest = numbered(engine, second, resume)
+    assert [(w.start, w.end) for w in rest.words] == [(w.start, w.end) for w in whole.words]
+    assert len(engine.decode_calls) == 5 - after, "only what was left is decoded"
+    assert (rest.language, rest.duration) == ("de", whole.duration)
+    assert second.kept[-1].windows == 5
+
+
+def test_work_that_broke_off_after_its_last_window_only_ends() -> None:
+    first = Breaking()
+    whole = numbered(FakeEngine(), first)
+    done = replace(first.kept[-1], words=whole.words)
+    engine = FakeEngine()
+    assert numbered(engine, Watcher(), done) == whole
+    assert engine.decode_calls == []
 
 
 def window(start: float, end: float) -> Window:

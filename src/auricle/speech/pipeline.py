@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -14,20 +14,13 @@ from auricle.speech.engines import Aligned, Encoded, Engine
 from auricle.speech.guards import decode_guarded
 from auricle.speech.language import FIRST_WINDOWS, settle
 from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOptions
+from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Progress, Watcher
 from auricle.speech.skipped import more_is_said, parts_around_holes
 from auricle.speech.vad import Voice, VoiceActivity
-from auricle.speech.windows import Listened, Window, windows
+from auricle.speech.windows import SAMPLE_RATE, Window, windows
 from auricle.transcript import Transcript, Word
 
 F32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a recording has come."""
-
-    done: float
-    """Seconds of the recording that are transcribed."""
 
 
 def transcribe(
@@ -37,49 +30,76 @@ def transcribe(
     *,
     voice: Voice | None = None,
     decoding: DecodeOptions = DEFAULT_DECODING,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    watcher: Watcher = NOBODY,
+    resume: Checkpoint = NOTHING_DONE,
 ) -> Transcript:
     """Transcribe a recording.
 
-    ``blocks`` are mono float32 samples at 16 kHz, drawn as they are needed. ``on_progress`` is
-    called for each block and batch; an exception from it stops the work: that is how one cancels.
-    Silence and noise give a transcript without words.
+    ``blocks`` are mono float32 samples at 16 kHz from the recording's beginning, drawn as they are
+    needed; with ``resume``, those that are done are passed over. Silence and noise give a
+    transcript without words.
     """
-    listened = Listened()
-    progress = _Reporter(on_progress)
-    drawn = windows(progress.watch(blocks), voice or VoiceActivity(), listened)
+    words = list(resume.words)
+    stand = _Stand(resume, watcher)
+    drawn = _moved(windows(stand.watch(blocks), voice or VoiceActivity()), by=resume.done)
     batches = _encoded(drawn, engine, decoding.batch_size)
-    language, sure, first = _find_language(batches, engine, options)
+    language, sure, first = _find_language(batches, engine, options, resume)
     listener = _Listener(engine, options, decoding, language)
-    words: list[Word] = []
     for batch in _chain(first, batches):
+        known = len(words)
         for heard in listener.hear(batch):
             words.extend(listener.words(heard, not_before=words[-1].end if words else 0.0))
-        progress.reach(batch.windows[-1].spans[-1].end)
+        watcher.checkpoint(stand.reach(batch, tuple(words[known:]), language, sure))
     return Transcript(
         words=tuple(words),
         language=language if words or options.language else "",
         language_probability=round(sure, 4) if words else 0.0,
-        duration=round(listened.seconds, 3),
+        duration=round(stand.decoded, 3),
         model=engine.model,
     )
 
 
-class _Reporter:
-    """Says how far the work is, also while nothing but silence is heard."""
+class _Stand:
+    """How far the work is; said also while nothing but silence is heard."""
 
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
-        self._on_progress = on_progress
-        self._done = 0.0
+    def __init__(self, resume: Checkpoint, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._skip = round(resume.done * SAMPLE_RATE)
+        self._samples = 0
+        self._done = resume.done
+        self._windows = resume.windows
+
+    @property
+    def decoded(self) -> float:
+        return self._samples / SAMPLE_RATE
 
     def watch(self, blocks: Iterable[F32]) -> Iterator[F32]:
+        """Count the blocks, and pass over what is done already."""
         for block in blocks:
-            self.reach(self._done)
-            yield block
+            skipped = min(len(block), max(0, self._skip - self._samples))
+            self._samples += len(block)
+            self._watcher.progress(Progress(self._done, self.decoded))
+            if skipped < len(block):
+                yield block[skipped:]
 
-    def reach(self, done: float) -> None:
-        self._done = done
-        self._on_progress(Progress(done))
+    def reach(
+        self, batch: _Batch, words: tuple[Word, ...], language: str, sure: float
+    ) -> Checkpoint:
+        self._done = batch.windows[-1].spans[-1].end
+        self._windows += len(batch.windows)
+        return Checkpoint(self._done, self._windows, words, language, sure)
+
+
+def _moved(drawn: Iterator[Window], by: float) -> Iterator[Window]:
+    """Windows of a recording whose first ``by`` seconds were passed over, on its own clock."""
+    for window in drawn:
+        yield replace(
+            window,
+            pieces=tuple(replace(piece, start=piece.start + by) for piece in window.pieces),
+            spans=tuple(
+                replace(span, start=span.start + by, end=span.end + by) for span in window.spans
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +193,13 @@ def _chain(first: list[_Batch], rest: Iterator[_Batch]) -> Iterator[_Batch]:
 
 
 def _find_language(
-    batches: Iterator[_Batch], engine: Engine, options: SpeechOptions
+    batches: Iterator[_Batch], engine: Engine, options: SpeechOptions, resume: Checkpoint
 ) -> tuple[str, float, list[_Batch]]:
     """The language, its probability, and the batches that were drawn to find it."""
     if options.language:
         return options.language, 1.0, []
+    if resume.language:
+        return resume.language, resume.language_probability, []
     drawn: list[_Batch] = []
     heard: list[tuple[Window, dict[str, float]]] = []
     for batch in batches:

@@ -110,26 +110,15 @@ class Window:
         return last.start + last.duration
 
 
-@dataclass
-class Listened:
-    """What is known of the recording so far, filled in while windows are drawn."""
-
-    seconds: float = 0.0
-
-
-def windows(
-    blocks: Iterable[F32], voice: Voice, listened: Listened | None = None
-) -> Iterator[Window]:
+def windows(blocks: Iterable[F32], voice: Voice) -> Iterator[Window]:
     """Yield the windows of a recording as soon as they are complete.
 
     ``blocks`` are mono samples at 16 kHz. Memory is bounded by a window and a block.
     """
-    listened = listened or Listened()
     stream = voice.stream()
     detector = _SpanDetector()
     packer = _Packer()
     for block in blocks:
-        listened.seconds += len(block) / SAMPLE_RATE
         packer.hear(block)
         for span in detector.feed(stream.feed(block)):
             yield from packer.add(span)

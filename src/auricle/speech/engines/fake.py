@@ -7,6 +7,7 @@ the window's number in words; its tokens are UTF-8 bytes.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -56,12 +57,13 @@ class FakeEncoded:
 
 
 class FakeEngine:
-    """Answers window n with ``say(n, temperature)``."""
+    """Answers window n with ``say(n, temperature)``, in ``seconds`` a window."""
 
     def __init__(
         self,
         say: Callable[[int, float], Decoded | str] | None = None,
         languages: Sequence[dict[str, float]] = ({"en": 0.99},),
+        seconds: float = 0.0,
     ) -> None:
         self.model = "fake"
         self.tokens = FakeTokens()
@@ -69,6 +71,7 @@ class FakeEngine:
         self._say = say or (lambda number, _: f" Window number {number}.")
         self._languages = languages
         self._count = itertools.count()
+        self._seconds = seconds
 
     def encode(self, windows: Sequence[F32]) -> FakeEncoded:
         return FakeEncoded(tuple(next(self._count) for _ in windows))
@@ -80,6 +83,7 @@ class FakeEngine:
         self, encoded: FakeEncoded, prompt: Sequence[int], beam_size: int, temperature: float
     ) -> list[Decoded]:
         self.decode_calls.append((encoded.numbers, temperature))
+        time.sleep(self._seconds * len(encoded))
         return [self._decoded(number, temperature) for number in encoded.numbers]
 
     def _decoded(self, number: int, temperature: float) -> Decoded:
