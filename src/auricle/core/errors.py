@@ -4,8 +4,15 @@
     ├── BadRequest            400  the request cannot be served as it stands
     │   ├── BadMedia          400  the upload is not a recording that can be decoded
     │   ├── UnknownModel      400
-    │   └── UnknownLanguage   400
+    │   ├── UnknownLanguage   400
+    │   ├── AddressRefused    400  a URL that this server does not contact
+    │   └── Unreachable       400  a URL whose server cannot be reached or does not answer properly
+    ├── Unauthorized          401  no key, or one that does not hold
+    ├── NoCredits             402  nothing left to pay with
+    ├── Forbidden             403  known, but not allowed
+    ├── NotFound              404  it does not exist, or is somebody else's
     ├── TooLarge              413  more bytes or more audio than allowed
+    ├── TooMany               429  too many at once, today, or too many wrong keys
     ├── Unavailable           503  nobody can serve this now; ``retry_after`` says when to ask
     │   └── ModelNotInstalled 503  known, but not on this machine
     ├── Cancelled             499  the caller went away or asked to stop
@@ -49,6 +56,39 @@ class UnknownLanguage(BadRequest):
     code = "unknown_language"
 
 
+class Unauthorized(AuricleError):
+    code = "unauthorized"
+    status = 401
+
+
+class NoCredits(AuricleError):
+    code = "no_credits"
+    status = 402
+
+
+class Forbidden(AuricleError):
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(AuricleError):
+    code = "not_found"
+    status = 404
+
+
+class TooMany(AuricleError):
+    code = "too_many"
+    status = 429
+
+
+class AddressRefused(BadRequest):
+    code = "address_refused"
+
+
+class Unreachable(BadRequest):
+    code = "unreachable"
+
+
 class TooLarge(AuricleError):
     code = "too_large"
     status = 413
@@ -79,6 +119,13 @@ _CLASSES: dict[str, type[AuricleError]] = {
         BadMedia,
         UnknownModel,
         UnknownLanguage,
+        Unauthorized,
+        NoCredits,
+        Forbidden,
+        NotFound,
+        TooMany,
+        AddressRefused,
+        Unreachable,
         TooLarge,
         Unavailable,
         ModelNotInstalled,
