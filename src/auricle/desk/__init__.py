@@ -1,10 +1,19 @@
-"""The door: every dialect comes through it, and nothing else does.
+"""The door: admit, submit, result. Every dialect comes through it, nothing else does.
 
-    admit (may they, how much?) -> submit (is it a recording?) -> result
-
-Only frozen dataclasses cross it, and it knows no wire format.
+Only plain records cross it.
 """
 
-from auricle.desk.desk import Admission, Desk, Job, Node, TranscriptionRequest
+from auricle.desk.admission import FORM_BYTES
+from auricle.desk.desk import Desk
+from auricle.desk.requests import Admission, Customer, Node, Peer, Ticket, TranscriptionRequest
 
-__all__ = ["Admission", "Desk", "Job", "Node", "TranscriptionRequest"]
+__all__ = [
+    "FORM_BYTES",
+    "Admission",
+    "Customer",
+    "Desk",
+    "Node",
+    "Peer",
+    "Ticket",
+    "TranscriptionRequest",
+]

@@ -3,68 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, suppress
-from dataclasses import asdict, dataclass
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import PurePath
+from typing import Any
 
-import msgspec
+from django.db import transaction
 
-from auricle.core.errors import BadMedia, Unavailable
+from auricle import db
+from auricle.core.errors import AuricleError, BadMedia, NotFound, TooMany, Unavailable
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
-from auricle.link import Link, Registry, WorkerInfo
-from auricle.link.client import Ended
+from auricle.desk import admission as rules
+from auricle.desk.notices import Notices
+from auricle.desk.requests import Admission, Customer, Node, Peer, Ticket, TranscriptionRequest
+from auricle.library import services as library
+from auricle.library.models import Transcript as Row
+from auricle.library.services import Owner, State
+from auricle.library.words import to_transcript
 from auricle.media import MediaPool
-from auricle.models import CATALOG, Model, ModelStore, find, resolve
-from auricle.speech import SpeechOptions, Task
-from auricle.storage import Upload, Uploads, too_large
+from auricle.models import CATALOG, Model, default_model, not_installed, resolve
+from auricle.storage import Blobs, Upload, Uploads
 from auricle.transcript import Transcript
 
-NO_WORKER_RETRY_S = 5
+log = logging.getLogger(__name__)
 
-FORM_BYTES = 5_000_000
-"""What a body may hold besides its file: fields, headers, boundaries."""
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptionRequest:
-    """What every dialect's transcription request comes down to."""
-
-    model: str = ""
-    """As asked for; ``""`` is the default model."""
-    language: str | None = None
-    """Whisper's code; None finds it out."""
-    task: Task = "transcribe"
-    prompt: str = ""
-    diarize: bool = False
-    speakers: int = 0
-    """How many speak; 0 finds it out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """Leave to send a recording."""
-
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A recording that was accepted."""
-
-    id: str
-    task: asyncio.Task[Transcript]
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """What this installation can do at the moment."""
-
-    workers: tuple[WorkerInfo, ...]
-
-    @property
-    def gpu(self) -> WorkerInfo | None:
-        """A worker with a GPU, if there is one."""
-        return next((worker for worker in self.workers if worker.gpu_name), None)
+LOOK_AGAIN_S = 3.0
+"""How often a waiting client's transcript is looked at although nothing was announced."""
 
 
 class Desk:
@@ -72,109 +40,199 @@ class Desk:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._registry = Registry(settings.run_dir / "workers")
-        self._store = ModelStore(settings.models_dir)
         self._uploads = Uploads(settings.uploads_dir)
-        self._links: dict[str, Link] = {}
-        self._connecting = asyncio.Lock()
+        self._blobs = Blobs(settings)
+        self._notices = Notices()
+        self._receiving: Counter[Owner] = Counter()
         self._probes = asyncio.Semaphore(settings.media_processes)
         self._resources = AsyncExitStack()
 
     async def __aenter__(self) -> Desk:
         self._media = self._resources.enter_context(MediaPool())
+        await self._resources.enter_async_context(self._notices)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for link in self._links.values():
-            await link.close()
         await self._resources.aclose()
 
-    def node(self) -> Node:
+    async def node(self) -> Node:
         """What can answer now."""
-        return Node(tuple(self._registry.alive()))
+        return await db.run(rules.node, self._settings)
 
-    def models(self) -> tuple[Model, ...]:
+    async def details(self, key: str, peer: Peer) -> dict[str, Any]:
+        """What only an operator may know of this installation; nothing for everybody else."""
+        try:
+            customer = await self.identify(key, peer, "", anonymous=True)
+            return await db.run(rules.details, self._settings) if customer.operator else {}
+        except AuricleError:
+            return {}
+
+    async def models(self) -> tuple[Model, ...]:
         """The models that answer here: installed, or stood in for by the operator's alias."""
-        installed = {model.id for model in self._store.installed()}
+        installed = (await self.node()).models
         aliases = self._settings.model_aliases
         return tuple(m for m in CATALOG if resolve(m.id, aliases, None) in installed)
 
-    def admit(self, declared_size: int | None) -> Admission:
+    async def identify(
+        self, key: str, peer: Peer, dialect: str, *, anonymous: bool = False
+    ) -> Customer:
+        """Find out who asks; ``anonymous`` says whether they may come without a key.
+
+        Raises :class:`Unauthorized`, :class:`Forbidden` for a disabled account, and
+        :class:`TooMany` for an address that guesses.
+        """
+        return await db.run(rules.identify, self._settings, key, peer, dialect, anonymous=anonymous)
+
+    async def admit(self, customer: Customer, dialect: str, declared: int | None) -> Admission:
         """Decide, before a body is read, whether to read it.
 
         Raises :class:`TooLarge` when the client itself says that it is, :class:`Unavailable` when
-        nobody could transcribe it now.
+        nobody could transcribe it now, :class:`NoCredits` and :class:`TooMany`.
         """
-        if not self._registry.alive():
-            raise Unavailable(
-                "No transcription worker is running. Try again in a few seconds.",
-                retry_after=NO_WORKER_RETRY_S,
+        return await db.run(rules.admit, self._settings, customer, dialect, declared)
+
+    @contextmanager
+    def receive(self, admission: Admission) -> Iterator[Upload]:
+        """Make room for a recording. Raises :class:`TooMany` for whoever sends too many at once."""
+        owner, most = admission.customer.owner, 2 * admission.customer.terms.concurrent
+        if self._receiving[owner] >= most:
+            raise TooMany(
+                f"You may send {most} recordings at a time. Wait until one has arrived.",
+                retry_after=rules.BUSY_RETRY_S,
             )
-        max_bytes = self._settings.max_upload_mb * 1_000_000
-        if declared_size is not None and declared_size > max_bytes + FORM_BYTES:
-            raise too_large(max_bytes)
-        return Admission(max_bytes)
+        self._receiving[owner] += 1
+        try:
+            with self._uploads.new(admission.max_bytes) as upload:
+                yield upload
+        finally:
+            self._receiving[owner] -= 1
+            self._receiving += Counter()  # forgets whoever sends nothing
 
-    def receive(self, admission: Admission) -> Upload:
-        """Make room for a recording."""
-        return self._uploads.new(admission.max_bytes)
+    async def submit(
+        self, admission: Admission, upload: Upload, request: TranscriptionRequest
+    ) -> Ticket:
+        """Accept a recording: from here on it is not lost. An upload that is sent again joins
+        the transcript that it has led to.
 
-    async def submit(self, upload: Upload, request: TranscriptionRequest) -> Job:
-        """Accept a recording; it must stay on disk until its result is there.
-
-        Raises :class:`BadMedia` for what is no recording, :class:`UnknownModel` and
-        :class:`ModelNotInstalled`.
+        Raises :class:`BadMedia` for what is no recording, :class:`UnknownModel`,
+        :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits` and :class:`TooMany`.
         """
-        model = self._model(request.model)
+        model = self._model(request.model, await self.node())
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
-        async with self._probes:
-            with upload.path.open("rb") as file:
-                await asyncio.to_thread(self._media.probe, file, upload.name)
-        work = self._transcribe(upload, model, request)
-        return Job(new_id(), asyncio.get_running_loop().create_task(work))
+        customer = admission.customer
+        duration = await self._probe(upload)
+        rules.refuse_longer(customer, duration, self._settings.max_audio_hours)
+        row = Row(
+            account_id=customer.owner.account,
+            network=customer.owner.network,
+            title=PurePath(upload.name.replace("\\", "/")).stem[:300],
+            dialect=admission.dialect,
+            options=asdict(request) | {"max_seconds": customer.terms.max_seconds},
+            model=model,
+            duration=duration,
+            blob=new_id(),
+            file_name=upload.name[-300:],
+            size=upload.size,
+            fingerprint=rules.fingerprint(upload.sha256, model, request),
+        )
+        accepted = await self._accept(customer, upload, row)
+        return Ticket(accepted.pk, accepted.slug)
 
-    async def result(self, job: Job) -> Transcript:
-        """Wait for a job. Raises what went wrong with it; cancelling the wait stops the job."""
-        return await job.task
+    async def result(self, ticket: Ticket) -> Transcript:
+        """Wait for a transcript. Raises what went wrong with it; the work goes on without us."""
+        async for state in self.watch(ticket.id):
+            if state.error:
+                raise state.error
+        return await db.run(_fetch, ticket.id)
 
-    def _model(self, asked: str) -> str:
-        default = self._store.default(self._settings.default_model)
+    async def delivered(self, ticket: Ticket) -> None:
+        """Note that the client has its answer; what has no account is forgotten now."""
+        if blob := await db.run(library.delivered, ticket.id):
+            await asyncio.to_thread(self.forget, blob)
+
+    def forget(self, blob: str) -> None:
+        """Delete a recording that nobody needs any more. Blocks."""
+        try:
+            self._blobs.delete(blob)
+        except Unavailable as error:
+            log.warning("a recording is left for the next sweep: %s", error.message)
+
+    async def watch(self, transcript: int) -> AsyncIterator[State]:
+        """Yield where a transcript stands, each time that this changes, up to its end.
+
+        Raises :class:`NotFound` when it is deleted meanwhile.
+        """
+        last: State | None = None
+        async with self._notices.of(transcript) as changed:
+            while last is None or not last.finished:
+                changed.clear()
+                state = await self._state(transcript, waited=last is not None)
+                if state is not None and state != last:
+                    yield state
+                    last = state
+                if last is not None and last.finished:
+                    return
+                try:
+                    await asyncio.wait_for(changed.wait(), LOOK_AGAIN_S)
+                except TimeoutError:
+                    continue
+
+    async def _state(self, transcript: int, *, waited: bool) -> State | None:
+        try:
+            return await db.run(_state, transcript)
+        except Unavailable:
+            if not waited:
+                raise
+            return None  # the database restarts; the job goes on, and so do we
+
+    def _model(self, asked: str, node: Node) -> str:
+        default = default_model(self._settings.default_model, node.models)
         model = resolve(asked, self._settings.model_aliases, default)
-        self._store.path(find(model))  # raises ModelNotInstalled
+        if model not in node.models:
+            raise not_installed(model, node.models)
         return model
 
-    async def _transcribe(
-        self, upload: Upload, model: str, request: TranscriptionRequest
-    ) -> Transcript:
-        link = await self._link(model)
-        options = SpeechOptions(request.language, request.task, request.prompt)
-        params = {
-            "path": str(upload.path),
-            "name": upload.name,
-            "model": model,
-            "options": asdict(options),
-        }
-        async for said in link.call("transcribe", params):
-            if isinstance(said, Ended):
-                return msgspec.convert(said.value, Transcript)
-        raise Unavailable("The transcription ended without a result.", retry_after=5)
+    async def _probe(self, upload: Upload) -> float:
+        """Seconds that a recording says it has; 0 where it does not say."""
+        async with self._probes:
+            with upload.path.open("rb") as file:
+                found = await asyncio.to_thread(self._media.probe, file, upload.name)
+        return max(0.0, found.duration or 0.0)
 
-    async def _link(self, model: str) -> Link:
-        """A connection to a worker that has a model."""
-        async with self._connecting:
-            for worker in self._registry.alive():
-                if model not in worker.models:
-                    continue
-                link = self._links.get(worker.id)
-                if link is not None and link.alive:
-                    return link
-                if link is not None:
-                    await link.close()
-                with suppress(Unavailable):  # it died a moment ago: ask the next one
-                    link = self._links[worker.id] = await Link.connect(worker.address)
-                    return link
-        raise Unavailable(
-            f"No running worker has the model {model!r}. Try again in a few seconds.",
-            retry_after=NO_WORKER_RETRY_S,
-        )
+    async def _accept(self, customer: Customer, upload: Upload, row: Row) -> Row:
+        earlier = await db.run(library.resent, customer.owner, row.fingerprint)
+        if earlier is not None:
+            return earlier
+        await asyncio.to_thread(self._blobs.put, upload.path, row.blob)
+        try:
+            accepted = await db.run(_accept, customer, row)
+        except Unavailable:
+            # After a broken connection nobody knows whether the row was kept: the recording stays,
+            # and is swept up later if nobody wants it.
+            raise
+        except Exception:
+            await asyncio.to_thread(self.forget, row.blob)
+            raise
+        if accepted.pk != row.pk:
+            await asyncio.to_thread(self.forget, row.blob)
+        return accepted
+
+
+@transaction.atomic
+def _accept(customer: Customer, row: Row) -> Row:
+    return rules.accept(customer, row)
+
+
+def _state(transcript: int) -> State:
+    row = Row.objects.filter(pk=transcript).first()
+    if row is None:
+        raise NotFound("The transcript has been deleted.")
+    return library.state_of(row)
+
+
+def _fetch(transcript: int) -> Transcript:
+    row = Row.objects.filter(pk=transcript).first()
+    if row is None:
+        raise NotFound("The transcript has been deleted.")
+    return to_transcript(row)

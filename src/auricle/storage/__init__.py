@@ -1,5 +1,6 @@
-"""Where bytes stay while they are needed."""
+"""Where uploads and recordings lie."""
 
+from auricle.storage.blobs import Blobs
 from auricle.storage.uploads import Upload, Uploads, too_large
 
-__all__ = ["Upload", "Uploads", "too_large"]
+__all__ = ["Blobs", "Upload", "Uploads", "too_large"]

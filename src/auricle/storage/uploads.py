@@ -1,7 +1,9 @@
-"""Uploads on disk: written once as they arrive, gone when nobody holds them any more."""
+"""Uploads on disk: written once as they arrive, gone unless they are moved on."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,7 @@ class Upload:
         """The name that the client gave it; for people, never for decisions or paths."""
         self.size = 0
         self._max_bytes = max_bytes
+        self._hash = hashlib.sha256()
         self._file: BinaryIO | None = None
 
     def __enter__(self) -> Upload:
@@ -35,11 +38,18 @@ class Upload:
         try:
             if self._file is None:
                 self._file = self.path.open("xb", buffering=0)
-            self._file.write(data)
+            if self._file.write(data) < len(data):  # what a full disk does first
+                raise OSError(errno.ENOSPC, "the disk is full")
+            self._hash.update(data)
         except OSError as error:
             raise Unavailable(
                 "The server has no room for the upload. Try again later.", retry_after=60
             ) from error
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes so far, in hexadecimal."""
+        return self._hash.hexdigest()
 
     def close(self) -> None:
         """Finish writing."""

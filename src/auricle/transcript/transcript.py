@@ -20,6 +20,8 @@ class Transcript:
     """Seconds of audio that were decoded."""
     model: str
     """Id of the model that answered."""
+    edited: tuple[Segment, ...] | None = None
+    """The segments as somebody has corrected them; None derives them from the words."""
 
     @property
     def text(self) -> str:
@@ -27,7 +29,7 @@ class Transcript:
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        return split_words(self.words)
+        return split_words(self.words) if self.edited is None else self.edited
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.progress import Progress as Bar
@@ -13,16 +13,16 @@ from auricle.core.settings import Settings
 from auricle.media import MediaPool
 from auricle.models import ModelStore, find, resolve
 from auricle.speech import SpeechOptions
-from auricle.speech.pipeline import Progress
+from auricle.speech.progress import Progress, Watcher
 from auricle.transcript.export import FORMATS
 from auricle.transcript.languages import parse
 from auricle.work.memory import keep_memory
-from auricle.work.transcriber import Transcriber
+from auricle.work.transcriber import FileJob, Transcriber
 
 
 def transcribe_files(
     settings: Settings, files: Sequence[Path], model: str, language: str, fmt: str, bar: Bar
-) -> Iterator[tuple[Path, str | AuricleError]]:
+) -> Iterator[tuple[Path, bytes | AuricleError]]:
     """Yield each file with its rendered transcript, or with what is wrong with it.
 
     Raises an error only for what concerns all of them: model, language, format.
@@ -40,14 +40,21 @@ def transcribe_files(
             try:
                 with file.open("rb") as opened:
                     duration = media.probe(opened, file.name).duration
-                row = bar.add_task(file.name, total=duration)
-                report = _report(bar, row)
-                found = transcriber.transcribe(file, file.name, model_id, options, report)
+                    row = bar.add_task(file.name, total=duration)
+                    job = FileJob(file.name, model_id, options, settings.max_audio_hours * 3600)
+                    found = transcriber.transcribe(opened, job, watcher=_OnBar(bar, row))
                 bar.update(row, total=found.duration, completed=found.duration)
-                yield file, FORMATS[fmt].render(found)
+                yield file, FORMATS[fmt].render(found, file.stem)
             except AuricleError as error:
                 yield file, error
 
 
-def _report(bar: Bar, row: TaskID) -> Callable[[Progress], None]:
-    return lambda progress: bar.update(row, completed=progress.done)
+class _OnBar(Watcher):
+    """Shows the progress of one file."""
+
+    def __init__(self, bar: Bar, row: TaskID) -> None:
+        self._bar = bar
+        self._row = row
+
+    def progress(self, progress: Progress) -> None:
+        self._bar.update(self._row, completed=progress.done)

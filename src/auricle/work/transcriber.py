@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auricle.core.settings import Settings
 from auricle.media import MediaPool
-from auricle.models import ModelStore, find
+from auricle.models import CATALOG, ModelStore, find
 from auricle.models.residency import Residency
 from auricle.speech import SpeechOptions
 from auricle.speech.engines import Aligned, Decoded, Encoded, Engine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
-from auricle.speech.pipeline import Progress, transcribe
+from auricle.speech.engines.fake import FakeEngine
+from auricle.speech.options import DEFAULT_DECODING, DecodeOptions
+from auricle.speech.pipeline import transcribe
+from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Watcher
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
+from auricle.work.meter import Meter
 
 F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FileJob:
+    """What to do with a file."""
+
+    name: str
+    """As its sender called it."""
+    model: str
+    options: SpeechOptions
+    max_seconds: float
+    """Decoded seconds above which it is refused."""
 
 
 class Transcriber:
@@ -34,20 +50,35 @@ class Transcriber:
         self._store = store
         self._media = media
         self._models: Residency[Engine] = Residency(self._load)
+        self.meter = Meter(DEFAULT_DECODING.batch_size)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Ids of the models that can be loaded."""
+        known = CATALOG if self._fake else self._store.installed()
+        return tuple(model.id for model in known)
 
     def transcribe(
         self,
-        path: Path,
-        name: str,
-        model_id: str,
-        options: SpeechOptions,
-        on_progress: Callable[[Progress], None],
+        file: BinaryIO,
+        job: FileJob,
+        *,
+        watcher: Watcher = NOBODY,
+        resume: Checkpoint = NOTHING_DONE,
     ) -> Transcript:
-        """Transcribe a file with an installed model; ``on_progress`` may raise to stop it."""
-        with self._models.hold(model_id) as engine, path.open("rb") as file:
-            limit = self._settings.max_audio_hours * 3600
-            blocks = self._media.decode(file, name, max_seconds=limit)
-            return transcribe(blocks, engine, options, voice=self._voice, on_progress=on_progress)
+        """Transcribe a file with an installed model; ``watcher`` may raise to stop it."""
+        with self._models.hold(job.model) as engine, self.meter.transcribing():
+            found = transcribe(
+                self._media.decode(file, job.name, max_seconds=job.max_seconds),
+                engine,
+                job.options,
+                voice=self._voice,
+                decoding=DecodeOptions(batch_size=1) if self._fake else DEFAULT_DECODING,
+                watcher=watcher,
+                resume=resume,
+            )
+        self.meter.heard(found.duration - resume.done)
+        return found
 
     def warm_up(self, model_id: str) -> None:
         """Load a model, so that the first request does not wait for it."""
@@ -59,9 +90,17 @@ class Transcriber:
     def _voice(self) -> VoiceActivity:
         return VoiceActivity()
 
+    @property
+    def _fake(self) -> bool:
+        return self._settings.engine != "auto"
+
     def _load(self, model_id: str) -> Engine:
+        if self._fake:
+            seconds = self._settings.engine.partition(":")[2]
+            return FakeEngine(seconds=float(seconds or 0))
         folder = self._store.path(find(model_id))
-        return OwnedEngine(CTranslate2Engine(model_id, folder, threads(self._settings)))
+        engine = CTranslate2Engine(model_id, folder, threads(self._settings))
+        return OwnedEngine(engine, self.meter)
 
 
 def threads(settings: Settings) -> int:
@@ -77,13 +116,15 @@ def available_cores() -> int:
 class OwnedEngine:
     """An engine whose device belongs to one thread; callers wait their turn, batch by batch."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, meter: Meter) -> None:
+        self._meter = meter
         self.model = engine.model
         self.tokens = engine.tokens
         self._engine = engine
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engine-{engine.model}")
 
     def encode(self, windows: Sequence[F32]) -> Encoded:
+        self._meter.batch(len(windows))
         return self._thread.submit(self._engine.encode, windows).result()
 
     def detect_languages(self, encoded: Any) -> list[dict[str, float]]:

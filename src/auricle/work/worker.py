@@ -1,4 +1,4 @@
-"""The worker process: engines behind a socket, and a heartbeat in the registry."""
+"""The worker process: owns the engines, takes jobs, gives a sign of life."""
 
 from __future__ import annotations
 
@@ -6,76 +6,77 @@ import asyncio
 import logging
 import os
 import signal
+import socket
+import sys
 import threading
-from dataclasses import dataclass, replace
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 from typing import IO
 
-import ctranslate2
-import msgspec
+import procrastinate
+import psutil
+from procrastinate.contrib.django import app as jobs_app
+from procrastinate.worker import Worker as JobEngine
 
-from auricle.core import logging as process_logging
-from auricle.core.errors import BadRequest, ModelNotInstalled
+import auricle
+from auricle import db
+from auricle.core.errors import ModelNotInstalled, Unavailable
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
-from auricle.link import Call, Registry, WorkerInfo, serve
-from auricle.link.registry import BEAT_S
+from auricle.desk import endings
+from auricle.jobs import services as jobs
+from auricle.jobs.services import WorkerInfo
+from auricle.library import runs
 from auricle.media import MediaPool
-from auricle.models import ModelStore
-from auricle.speech import SpeechOptions
-from auricle.speech.pipeline import Progress
-from auricle.transcript import Transcript
-from auricle.work.memory import keep_memory
+from auricle.models import ModelStore, default_model
+from auricle.storage import Blobs
+from auricle.work.chores import Chores
+from auricle.work.device import gpu
+from auricle.work.tasks import Transcriptions
 from auricle.work.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
 
+SHORT, LONG, SMALL = 6, 4, 8
+"""Short and long transcriptions, which share the engine batch by batch, and chores at a time."""
 
-@dataclass(frozen=True, slots=True)
-class TranscribeCall:
-    """Parameters of the link's ``transcribe``."""
+AGAIN_S = 1.0
 
-    path: str
-    name: str
-    model: str
-    options: SpeechOptions
+LEAVE_S = 3.0
+"""Seconds for saying good-bye."""
 
 
 def run(settings: Settings, leash: IO[bytes] | None = None) -> None:
-    """Serve until SIGTERM, SIGINT, or the end of ``leash``, which whoever started us holds."""
-    keep_memory()
-    process_logging.configure("worker")
+    """Work until SIGTERM, SIGINT, or the end of ``leash``, which whoever started us holds.
+
+    ``db.setup()`` must have been called.
+    """
     asyncio.run(_run(settings, leash))
 
 
 async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
-    store = ModelStore(settings.models_dir)
-    info = _describe(settings, store)
-    registry = Registry(settings.run_dir / "workers")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(2 * (SHORT + LONG + SMALL)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if leash is not None:
         threading.Thread(target=_watch, args=(leash, loop, stop), daemon=True).start()
     with MediaPool() as media:
-        transcriber = Transcriber(settings, store, media)
-        handlers = {"transcribe": lambda call: _transcribe(transcriber, call)}
-        server = await serve(Path(info.address), handlers)
-        await asyncio.to_thread(_warm_up, transcriber, store.default(settings.default_model))
-        log.info(
-            "ready with %s on %s", ", ".join(info.models) or "no models", info.gpu_name or "CPU"
-        )
-        await _beat(registry, info, store, stop)
-        server.close()
-    Path(info.address).unlink(missing_ok=True)
-    # Calls that still run in threads would hold the process up; their callers have been told.
-    os._exit(0)
+        transcriber = Transcriber(settings, ModelStore(settings.models_dir), media)
+        await asyncio.to_thread(_warm_up, transcriber, settings)
+        again = await _Worker(settings, transcriber).work(stop)
+        # Neither by returning nor by closing anything: what still runs in threads, for hours
+        # perhaps, would be waited for, or would fail. As it is, it goes on elsewhere.
+        if again:
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+        os._exit(0)
 
 
-def _warm_up(transcriber: Transcriber, model: str | None) -> None:
+def _warm_up(transcriber: Transcriber, settings: Settings) -> None:
     try:
-        if model:
+        if model := default_model(settings.default_model, transcriber.models):
             transcriber.warm_up(model)
     except ModelNotInstalled as error:
         log.error("%s", error.message)
@@ -87,58 +88,132 @@ def _watch(leash: IO[bytes], loop: asyncio.AbstractEventLoop, stop: asyncio.Even
     loop.call_soon_threadsafe(stop.set)
 
 
-async def _beat(
-    registry: Registry, info: WorkerInfo, store: ModelStore, stop: asyncio.Event
-) -> None:
-    """Keep the registry's entry fresh until ``stop``; models may be installed meanwhile."""
-    registry.register(info)
-    try:
+class _Worker:
+    """Two things beside each other: taking jobs, and the heart."""
+
+    def __init__(self, settings: Settings, transcriber: Transcriber) -> None:
+        self._silence = settings.worker_timeout_s
+        self._transcriber = transcriber
+        blobs = Blobs(settings)
+        self._info = _describe(transcriber)
+        self._transcriptions = Transcriptions(self._info.id, transcriber, blobs)
+        self._chores = Chores(settings, blobs)
+        self._engines: list[JobEngine] = []
+        self._begun, self._beating = False, True
+
+    async def work(self, stop: asyncio.Event) -> bool:
+        """Work until ``stop``, or until it is better to begin anew: then True.
+
+        That is so when the models have changed, and after the database was away: the job engine
+        does not outlive that, but waits for the jobs that it has before it says so.
+        """
+        await self._tell_first(stop)
+        heart = asyncio.create_task(self._beat())
+        taking = asyncio.create_task(self._take())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({heart, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        # Without us in the register, others go on with what we have in hand.
+        with suppress(Unavailable, TimeoutError):
+            await asyncio.wait_for(db.run(jobs.unregister, self._info.id), LEAVE_S)
+        return not stopping.done()
+
+    async def _take(self) -> None:
+        """Run the job engine; ends, if ever, when something is wrong with it."""
+        self._transcriptions.register(jobs_app)
+        self._chores.register(jobs_app)
+        connector = jobs_app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        models = self._info.models
+        try:
+            async with jobs_app.with_connector(connector).open_async() as app:
+                self._engines = [
+                    self._engine(app, [*map(jobs.short_queue, models)], SHORT),
+                    self._engine(app, [*map(jobs.long_queue, models)], LONG),
+                    self._engine(app, [jobs.CHORES], SMALL),
+                ]
+                running = (engine.run() for engine in self._engines)  # type: ignore[no-untyped-call]
+                await asyncio.gather(*running)
+        except (procrastinate.exceptions.ProcrastinateException, OSError) as error:
+            log.warning("taking jobs ends: %s", error)
+
+    def _engine(self, app: procrastinate.App, queues: list[str], places: int) -> JobEngine:
+        return JobEngine(
+            app,
+            queues,
+            concurrency=places,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=min(5.0, self._silence / 2),
+            update_heartbeat_interval=self._silence / 3,
+            stalled_worker_timeout=self._silence,
+        )
+
+    async def _tell_first(self, stop: asyncio.Event) -> None:
+        """Register; jobs are taken only by registered workers."""
         while not stop.is_set():
-            registry.beat(info)
-            models = tuple(model.id for model in store.installed())
-            if models != info.models:
-                info = replace(info, models=models)
-                registry.register(info)
             try:
-                await asyncio.wait_for(stop.wait(), BEAT_S)
-            except TimeoutError:
-                continue
-    finally:
-        registry.remove(info)
+                await db.run(db.refuse_unmigrated)
+                await db.run(jobs.forget_gone, self._info.machine, _exists)
+                await db.run(self._tell)
+                models = ", ".join(self._info.models) or "no models"
+                log.info("ready with %s on %s", models, self._info.gpu_name or "CPU")
+                return
+            except Unavailable as error:  # whoever started us is perhaps not ready yet
+                log.info("waiting: %s", error.message)
+                await asyncio.sleep(AGAIN_S / 4)
+
+    async def _beat(self) -> None:
+        """Say that we and our transcriptions are alive; take care of those of the dead. Ends when
+        it is better to begin anew."""
+        away = False
+        while not away or not await self._told():
+            await asyncio.sleep(self._silence / 3)
+            away = away or not await self._told() or self._is_stale()
+
+    async def _told(self) -> bool:
+        try:
+            await db.run(self._tell)
+        except Unavailable as error:
+            log.warning("%s", error.message)
+            return False
+        return True
+
+    def _is_stale(self) -> bool:
+        """Whether what was begun is not what would be begun now."""
+        return not self._beating or self._transcriber.models != self._info.models
+
+    def _tell(self) -> None:
+        silence = timedelta(seconds=self._silence)
+        jobs.register(self._info, self._stats())
+        runs.beat(self._transcriptions.running)
+        jobs.forget_dead(silence)
+        jobs.rescue_chores(silence)
+        if rescued := endings.rescue(silence):
+            log.warning("%d transcriptions of dead workers go on", rescued)
+        self._beating = self._engines_beat(silence)
+
+    def _engines_beat(self, silence: timedelta) -> bool:
+        """Whether the job engine's own hearts beat; one that waits for its last jobs does not."""
+        known = [engine.worker_id for engine in self._engines if engine.worker_id is not None]
+        self._begun = self._begun or len(known) == len(self._engines) > 0
+        return not self._begun or jobs.engines_beating(known, silence) == len(self._engines)
+
+    def _stats(self) -> dict[str, float]:
+        memory = psutil.Process().memory_info().rss
+        return self._transcriber.meter.stats() | {"memory_bytes": float(memory)}
 
 
-def _describe(settings: Settings, store: ModelStore) -> WorkerInfo:
-    worker_id = new_id()
+def _exists(pid: int) -> bool:
+    return pid != os.getpid() and psutil.pid_exists(pid)
+
+
+def _describe(transcriber: Transcriber) -> WorkerInfo:
     gpu_name, gpu_memory_mb = gpu()
     return WorkerInfo(
-        id=worker_id,
-        address=str(settings.run_dir / f"{worker_id[:8]}.sock"),
+        id=new_id(),
+        host=socket.gethostname(),
+        machine=f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}",
         pid=os.getpid(),
-        models=tuple(model.id for model in store.installed()),
+        models=transcriber.models,
         gpu_name=gpu_name,
         gpu_memory_mb=gpu_memory_mb,
+        version=auricle.__version__,
     )
-
-
-def gpu() -> tuple[str | None, int]:
-    """Name and memory (MB) of the GPU that the engine would use, or ``(None, 0)``."""
-    if ctranslate2.get_cuda_device_count() == 0:
-        return None, 0
-    import pynvml  # noqa: PLC0415  (slow to import, and only machines with a GPU need it)
-
-    pynvml.nvmlInit()
-    device = pynvml.nvmlDeviceGetHandleByIndex(0)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(device).total
-    return str(pynvml.nvmlDeviceGetName(device)), int(memory // (1 << 20))
-
-
-def _transcribe(transcriber: Transcriber, call: Call) -> Transcript:
-    try:
-        asked = msgspec.convert(call.params, TranscribeCall)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"The call's parameters are wrong: {error}") from error
-
-    def report(progress: Progress) -> None:
-        call.emit(msgspec.to_builtins(progress))
-
-    return transcriber.transcribe(Path(asked.path), asked.name, asked.model, asked.options, report)

@@ -1,0 +1,185 @@
+"""Who is let in, and with how much. Runs in database threads."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import asdict
+from datetime import timedelta
+from hashlib import sha256
+from ipaddress import ip_address
+from typing import Any
+
+import msgspec
+
+import auricle
+from auricle.accounts.keys import Caller, check_key, network_of
+from auricle.accounts.services import (
+    anonymous_terms,
+    note_use,
+    owner_terms,
+    refuse_used_up,
+    terms,
+)
+from auricle.core.errors import NoCredits, TooLarge, TooMany, Unauthorized, Unavailable
+from auricle.core.settings import Settings
+from auricle.credits import services as credits
+from auricle.desk.requests import Admission, Customer, Node, Peer, TranscriptionRequest
+from auricle.jobs import services as jobs
+from auricle.library import services as library
+from auricle.library.models import Transcript
+from auricle.library.services import Owner
+from auricle.storage import too_large
+
+NO_WORKER_RETRY_S = 5
+QUEUE_RETRY_S = 60
+BUSY_RETRY_S = 5
+
+FORM_BYTES = 4_000_000
+"""What a body may hold besides its file: fields, headers, boundaries."""
+
+ROOM_BYTES = 200_000_000
+"""What stays free on the disk."""
+
+NO_KEY = (
+    "This needs an API key: send 'Authorization: Bearer KEY'. Sign up and make one under API keys."
+)
+
+
+def identify(
+    settings: Settings, key: str, peer: Peer, dialect: str, *, anonymous: bool
+) -> Customer:
+    """Find out who asks. Raises what :func:`check_key` does, and :class:`Unauthorized`."""
+    if key:
+        return member(check_key(key, peer.address), dialect)
+    owner = Owner(None, network_of(peer.address))
+    if settings.trust_loopback and _at_home(peer):
+        return Customer(owner, owner_terms(dialect), 0, operator=True)
+    if not anonymous:
+        raise Unauthorized(NO_KEY)
+    return Customer(owner, anonymous_terms(dialect), 0, operator=False)
+
+
+def member(caller: Caller, dialect: str) -> Customer:
+    """A member of an account as a customer."""
+    plan = caller.account.plan
+    owner = Owner(caller.account.pk, "")
+    return Customer(owner, terms(plan, dialect), plan.monthly_credits, caller.operator)
+
+
+def node(settings: Settings) -> Node:
+    """What can answer now."""
+    workers = jobs.alive(timedelta(seconds=settings.worker_timeout_s))
+    return Node(
+        [
+            jobs.WorkerInfo(
+                row.id,
+                row.host,
+                row.machine,
+                row.pid,
+                tuple(row.models_),
+                row.gpu_name or None,
+                row.gpu_memory_mb,
+                row.version,
+            )
+            for row in workers
+        ]
+    )
+
+
+def details(settings: Settings) -> dict[str, Any]:
+    """What operators see of the installation."""
+    return {
+        "version": auricle.__version__,
+        "workers": [asdict(worker) for worker in node(settings).workers],
+        "queue": library.queue(),
+        "unbalanced_accounts": credits.unbalanced(),
+    }
+
+
+def admit(settings: Settings, customer: Customer, dialect: str, declared: int | None) -> Admission:
+    """Decide, before a body is read, whether to read it; ``declared`` is its length in bytes."""
+    if not node(settings).workers:
+        raise Unavailable(
+            "No transcription worker is running. Try again in a few seconds.",
+            retry_after=NO_WORKER_RETRY_S,
+        )
+    if library.queue()["seconds"] > settings.max_queue_hours * 3600:
+        raise Unavailable(
+            "Too many recordings are waiting. Try again in a minute.", retry_after=QUEUE_RETRY_S
+        )
+    admission = Admission(customer, dialect)
+    if declared is not None and declared > admission.max_bytes + FORM_BYTES:
+        raise too_large(admission.max_bytes)
+    if shutil.disk_usage(settings.uploads_dir).free < (declared or 0) + ROOM_BYTES:
+        raise Unavailable(
+            "The server has no room for the upload. Try again later.", retry_after=QUEUE_RETRY_S
+        )
+    try:
+        _refuse_beyond(customer)
+    except (TooMany, NoCredits):
+        # What it waits for may be itself: clients that time out send the same upload again.
+        if not library.may_be_resent(customer.owner, declared, FORM_BYTES):
+            raise
+    return admission
+
+
+def refuse_longer(customer: Customer, seconds: float, hours: float) -> None:
+    """Raise :class:`TooLarge` for a recording that is longer than the plan permits."""
+    most = min(customer.terms.max_seconds, hours * 3600)
+    if seconds > most:
+        raise TooLarge(
+            f"The recording is longer than {most / 3600:g} hours. Split it, and send the parts."
+        )
+
+
+def fingerprint(sha: str, model: str, request: TranscriptionRequest) -> str:
+    """What two uploads have in common when they are the same."""
+    return sha256(msgspec.json.encode([sha, model, request])).hexdigest()
+
+
+def accept(customer: Customer, row: Transcript) -> Transcript:
+    """Write the row, reserve its credits and queue its job; or find the one that it repeats.
+
+    To be called in a transaction. Raises :class:`NoCredits` and :class:`TooMany`.
+    """
+    customer.owner.lock()
+    if (earlier := library.resent(customer.owner, row.fingerprint)) is not None:
+        return earlier
+    _refuse_beyond(customer)
+    row.save()
+    if customer.owner.account is not None or customer.terms.daily is not None:
+        note_use(customer.owner.account, customer.owner.network, row.pk)
+    if customer.owner.account is not None and customer.terms.metered:
+        credits.reserve(customer.owner.account, row.pk, credits.minutes(row.duration))
+    row.job = jobs.defer_transcription(row.pk, row.model, row.duration)
+    row.save(update_fields=["job"])
+    return row
+
+
+def _refuse_beyond(customer: Customer) -> None:
+    owner, terms = customer.owner, customer.terms
+    if library.unfinished(owner) >= terms.concurrent:
+        raise TooMany(
+            f"Your plan transcribes {terms.concurrent} at a time. Wait until one is finished.",
+            retry_after=BUSY_RETRY_S,
+        )
+    if terms.daily is not None:
+        refuse_used_up(owner.account, owner.network, terms.daily)
+    pays = owner.account if terms.metered else None
+    if pays is not None and credits.balance(pays, customer.monthly_credits) < 1:
+        raise NoCredits(credits.USED_UP)
+
+
+def _at_home(peer: Peer) -> bool:
+    """Whether a request comes from this machine, and not from somebody behind a proxy on it."""
+    try:
+        address = ip_address(peer.address)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    at_home = (mapped or address).is_loopback and not peer.proxied
+    # A page elsewhere whose name was made to mean this machine says its own name.
+    return (
+        at_home and re.fullmatch(r"(localhost|127\.0\.0\.1|\[::1\])?(:\d+)?", peer.host) is not None
+    )

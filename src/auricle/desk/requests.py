@@ -1,0 +1,84 @@
+"""What goes in at the door and what comes out: plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from auricle.accounts.services import Terms
+from auricle.jobs.services import WorkerInfo
+from auricle.library.services import Owner
+from auricle.speech import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a request comes from."""
+
+    address: str
+    proxied: bool = False
+    """Whether it carries a proxy's headers."""
+    host: str = ""
+    """What it calls this server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who sends a request, and what they may do through the API that they use."""
+
+    owner: Owner
+    terms: Terms
+    monthly_credits: int
+    operator: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionRequest:
+    """What every dialect's transcription request comes down to."""
+
+    model: str = ""
+    """As asked for; ``""`` is the default model."""
+    language: str | None = None
+    """Whisper's code; None finds it out."""
+    task: Task = "transcribe"
+    prompt: str = ""
+    diarize: bool = False
+    speakers: int = 0
+    """How many speak; 0 finds it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Leave to send a recording."""
+
+    customer: Customer
+    dialect: str
+
+    @property
+    def max_bytes(self) -> int:
+        return self.customer.terms.max_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A recording that was accepted: the number and the name of its transcript."""
+
+    id: int
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What this installation can do at the moment."""
+
+    workers: Sequence[WorkerInfo]
+
+    @property
+    def models(self) -> frozenset[str]:
+        """Ids of the models that some worker can load."""
+        return frozenset(model for worker in self.workers for model in worker.models)
+
+    @property
+    def gpu(self) -> WorkerInfo | None:
+        """A worker with a GPU, if there is one."""
+        return next((worker for worker in self.workers if worker.gpu_name), None)

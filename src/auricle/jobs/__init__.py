@@ -1,0 +1,1 @@
+"""Jobs and workers; webhooks, which tell the outside how jobs ended."""

@@ -1,0 +1,1 @@
+"""Transcripts, from the moment in which they are asked for."""

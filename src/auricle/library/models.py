@@ -1,0 +1,121 @@
+"""Transcripts, and the jobs that make them: a job is a transcript that is not finished."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import Q
+
+from auricle.core.ids import new_id
+
+
+class Status(models.TextChoices):
+    """Where a transcript stands."""
+
+    DOWNLOADING = "DOWNLOADING"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+UNFINISHED = (Status.DOWNLOADING, Status.PENDING, Status.RUNNING)
+
+
+class Transcript(models.Model):
+    """One recording: what was asked, how far it is, what was heard."""
+
+    slug = models.CharField(max_length=24, unique=True, default=new_id, editable=False)
+    account = models.ForeignKey(
+        "accounts.Account", models.CASCADE, null=True, related_name="transcripts"
+    )
+    network = models.CharField(
+        max_length=50, blank=True, help_text="Where it came from, if without an account."
+    )
+    title = models.CharField(max_length=300, blank=True)
+    dialect = models.CharField(max_length=20)
+    options = models.JSONField(help_text="What was asked, as the worker takes it.")
+    model = models.CharField(max_length=100, help_text="The model that answers.")
+    created = models.DateTimeField(auto_now_add=True)
+
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.PENDING)
+    reason = models.CharField(max_length=30, blank=True, help_text="Why it failed: an error's code")
+    message = models.TextField(blank=True, help_text="Why it failed, in words.")
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+    delivered = models.DateTimeField(null=True)
+
+    blob = models.CharField(max_length=100, blank=True, help_text="The recording, while kept.")
+    file_name = models.CharField(max_length=300, blank=True)
+    size = models.BigIntegerField(default=0)
+    fingerprint = models.CharField(max_length=64, help_text="Of the bytes and what was asked.")
+
+    job = models.BigIntegerField(null=True, help_text="Number in the job engine.")
+    attempt = models.PositiveIntegerField(default=0, help_text="Whoever runs it holds the newest.")
+    tries = models.PositiveIntegerField(default=0, help_text="Attempts since it last got on.")
+    worker = models.CharField(max_length=24, blank=True, help_text="Whoever runs it.")
+    beat = models.DateTimeField(null=True, help_text="When its worker last had it in hand.")
+    windows_done = models.PositiveIntegerField(default=0)
+    seconds_done = models.FloatField(default=0)
+
+    language = models.CharField(max_length=10, blank=True)
+    language_probability = models.FloatField(default=0)
+    duration = models.FloatField(default=0, help_text="Seconds: as declared, then as decoded.")
+    speakers = ArrayField(models.CharField(max_length=100), default=list)
+    speaker_names = models.JSONField(default=dict, help_text="Label to name.")
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["account", "-id"]),
+            models.Index(fields=["fingerprint", "created"]),
+            models.Index(fields=["id"], condition=Q(status__in=UNFINISHED), name="unfinished"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(account__isnull=False) | ~Q(network=""), name="somebody_asked"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=UNFINISHED, finished__isnull=True)
+                | Q(status__in=[Status.SUCCEEDED, Status.FAILED], finished__isnull=False),
+                name="finished_when_it_ended",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.slug
+
+
+class Segment(models.Model):
+    """A sentence of a transcript, or what was said between two pauses."""
+
+    transcript = models.ForeignKey(Transcript, models.CASCADE, related_name="segments")
+    order = models.PositiveIntegerField()
+    words = models.JSONField(help_text="[text with its leading blank, start, end, probability]")
+    speaker = models.CharField(max_length=100, blank=True)
+    search = SearchVectorField(editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["order"]
+        indexes: ClassVar = [GinIndex(fields=["search"], name="segment_words")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["transcript", "order"], name="one_segment_a_place")
+        ]
+
+
+class Batch(models.Model):
+    """Words of an unfinished transcript that are safe: a worker that takes over goes on here."""
+
+    transcript = models.ForeignKey(Transcript, models.CASCADE, related_name="batches")
+    done = models.FloatField(help_text="Seconds of the recording that this completes.")
+    windows = models.PositiveIntegerField()
+    words = models.JSONField(help_text="[text, start, end, probability, speaker]")
+    language = models.CharField(max_length=10, blank=True)
+    language_probability = models.FloatField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
