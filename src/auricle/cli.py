@@ -19,10 +19,17 @@ from auricle.core import settings as core_settings
 from auricle.core.errors import AuricleError
 from auricle.core.settings import Settings
 from auricle.models import CATALOG, ModelStore, find
+from auricle.transcript.export import FORMATS
 
 app = typer.Typer(no_args_is_help=True, help="Auricle: speech to text on your own machine.")
 models_app = typer.Typer(no_args_is_help=True, help="Install and check models.")
 app.add_typer(models_app, name="models")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys.")
+app.add_typer(keys_app, name="keys")
+admin_app = typer.Typer(no_args_is_help=True, help="Operators.")
+app.add_typer(admin_app, name="admin")
+credits_app = typer.Typer(no_args_is_help=True, help="Credits.")
+app.add_typer(credits_app, name="credits")
 
 _errors = Console(stderr=True)
 
@@ -51,6 +58,17 @@ def _settings() -> Settings:
         raise typer.Exit(2) from error
 
 
+@contextmanager
+def _database() -> Iterator[Settings]:
+    """Have the database at hand, started if need be."""
+    from auricle import db
+
+    with _told():
+        settings = _settings()
+        with db.available(settings):
+            yield settings
+
+
 def _bar() -> Progress:
     return Progress(
         TextColumn("{task.description}"),
@@ -66,22 +84,97 @@ def _bar() -> Progress:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8000,
+    worker: Annotated[bool, typer.Option(help="Whether to run a worker beside it.")] = True,
 ) -> None:
-    """Start the server and one worker beside it."""
+    """Start the server, with its database (unless you have your own) and one worker beside it."""
     from auricle.supervisor import serve as run
 
     with _told():
-        run(_settings(), host, port)
+        run(_settings(), host, port, worker=worker)
 
 
 @app.command()
 def worker(
     until_eof: Annotated[bool, typer.Option(help="Stop when standard input ends.")] = False,
 ) -> None:
-    """Start a worker alone: it owns the models and answers the server's calls."""
-    from auricle.work.worker import run
+    """Start a worker alone: it owns the models and takes jobs from the database."""
+    from auricle.core import logging as process_logging
 
-    run(_settings(), sys.stdin.buffer if until_eof else None)
+    with _told():
+        settings = _settings()
+        process_logging.configure("worker", settings.log_format)
+        from auricle.work.memory import keep_memory
+
+        keep_memory()
+        from auricle import db
+
+        db.setup()
+        from auricle.work.worker import run
+
+        run(settings, sys.stdin.buffer if until_eof else None)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    from auricle import db
+
+    with _told():
+        settings = _settings()
+        if settings.database_url is None:
+            with db.available(settings):
+                return
+        db.setup()
+        db.migrate()
+
+
+@keys_app.command("create")
+def create_key(
+    email: Annotated[str, typer.Option(help="Whose key; the account is made if there is none.")],
+    plan: Annotated[str, typer.Option(help="The account's plan, if it is made.")] = "free",
+    amount: Annotated[int, typer.Option("--credits", help="Credits to grant.")] = 0,
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "command line",
+) -> None:
+    """Make an API key; it alone is printed on standard output."""
+    with _database():
+        from auricle.accounts import operations
+
+        typer.echo(operations.create_key(email, plan, amount, name))
+
+
+@admin_app.command("create")
+def create_admin(
+    email: Annotated[str, typer.Option(help="Address to log in with.")],
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, envvar="AURICLE_PASSWORD")],
+) -> None:
+    """Make an operator, who may log in to /admin/."""
+    with _database():
+        from auricle.accounts import operations
+
+        operations.create_operator(email, password)
+        _errors.print(f"{email} is an operator now.", highlight=False)
+
+
+@admin_app.command("reset-password")
+def reset_password(email: Annotated[str, typer.Argument(help="Whose password.")]) -> None:
+    """Print a link with which somebody sets a new password; it works for three days."""
+    with _database() as settings:
+        from auricle.accounts import operations
+
+        typer.echo(operations.reset_link(email, settings.public_url or "http://127.0.0.1:8000"))
+
+
+@credits_app.command("grant")
+def grant(
+    email: Annotated[str, typer.Option(help="A member of the account.")],
+    amount: Annotated[int, typer.Argument(help="Credits; 1 is a minute of audio.")],
+    note: Annotated[str, typer.Option(help="What for.")] = "granted by an operator",
+) -> None:
+    """Give credits to an account."""
+    with _database():
+        from auricle.accounts import operations
+
+        typer.echo(operations.grant(email, amount, note))
 
 
 @app.command()
@@ -89,12 +182,14 @@ def transcribe(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True)],
     model: Annotated[str, typer.Option("--model", "-m", help="Model id.")] = "",
     language: Annotated[str, typer.Option("--language", "-l", help="Code, or auto.")] = "auto",
-    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, srt, vtt or json.")] = "txt",
+    fmt: Annotated[
+        str, typer.Option("--format", "-f", help=f"One of: {', '.join(FORMATS)}.")
+    ] = "txt",
 ) -> None:
     """Transcribe files on this machine, without a server.
 
     One file's transcript is printed. Those of several are written beside them, as talk.srt
-    beside talk.mp3.
+    beside talk.mp3, and so is what a terminal cannot show: docx and pdf.
     """
     from auricle.work.batch import transcribe_files
 
@@ -103,7 +198,9 @@ def transcribe(
         for file, found in transcribe_files(_settings(), files, model, language, fmt, bar):
             problem = found.message if isinstance(found, AuricleError) else ""
             if not isinstance(found, AuricleError):
-                problem = _hand_out(found, file.with_suffix(f".{fmt}"), alone=len(files) == 1)
+                target = file.with_suffix(f".{FORMATS[fmt].suffix}")
+                printed = len(files) == 1 and (FORMATS[fmt].is_text or not sys.stdout.isatty())
+                problem = _hand_out(found, target, printed=printed)
             if problem:
                 failed = True
                 _complain(f"{file}: {problem}")
@@ -111,14 +208,14 @@ def transcribe(
         raise typer.Exit(1)
 
 
-def _hand_out(text: str, target: Path, *, alone: bool) -> str:
+def _hand_out(content: bytes, target: Path, *, printed: bool) -> str:
     """Print or write a transcript; returns what prevented it."""
-    if alone:
-        sys.stdout.write(text)
+    if printed:
+        sys.stdout.buffer.write(content)
         return ""
     try:
-        with target.open("x", encoding="utf-8") as output:
-            output.write(text)
+        with target.open("xb") as output:
+            output.write(content)
     except FileExistsError:
         return f"{target.name} exists already and was left as it is. Move it away first."
     typer.echo(target)
@@ -170,6 +267,37 @@ def verify() -> None:
     if wrong:
         _errors.print(f"Install again with 'auricle models pull {next(iter(wrong))}'.")
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="The archive to write; it must not exist.")],
+) -> None:
+    """Save database, recordings and secret in one file. The server may run meanwhile."""
+    from auricle import backups
+
+    with _told():
+        saved = backups.backup(_settings(), file)
+    secret = "the secret" if saved.secret else "no secret (keep AURICLE_SECRET_KEY yourself)"
+    typer.echo(f"{file}: {saved.size / 1e6:.1f} MB: database, recordings: {saved.blobs}, {secret}")
+    if saved.vanished:
+        typer.echo(f"left out, because they were deleted meanwhile: {saved.vanished} recordings")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What 'auricle backup' has written.")],
+) -> None:
+    """Bring a backup back, into an installation that was never started."""
+    from auricle import backups
+
+    with _told():
+        found = backups.restore(_settings(), file)
+    made = found.manifest
+    typer.echo(f"restored the backup of {made.created}, made by Auricle {made.auricle}:")
+    counts = f"accounts: {found.accounts}, transcripts: {found.transcripts}"
+    secret = "the secret" if found.secret else "no secret: set AURICLE_SECRET_KEY as it was"
+    typer.echo(f"{counts}, recordings: {found.blobs}, {secret}")
 
 
 @app.command()

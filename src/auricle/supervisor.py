@@ -1,58 +1,88 @@
-"""``auricle serve``: the HTTP server in this process, one worker beside it."""
+"""``auricle serve``: the HTTP server in this process, database and one worker beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import logging
-import os
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-
-import uvicorn
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from auricle.core import logging as process_logging
-from auricle.core.errors import BadRequest, Unavailable
+from auricle.core import tls
+from auricle.core.errors import Unavailable
 from auricle.core.settings import Settings
-from auricle.link import Registry
 from auricle.models import find
+from auricle.postgres import Cluster
 from auricle.storage import Uploads
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logging.getLogger(__name__)
 
 RESTART_S = 1.0
 """Seconds before a worker that died is started again."""
 
-LONGEST_SOCKET_PATH = 107
-"""Bytes that Linux has for the path of a Unix socket."""
+THREADS = 32
+"""For what blocks in the serving process: writing uploads, looking at recordings, rendering."""
+
+LOOK_S = 0.2
+"""Seconds between two looks at whether the worker is alive."""
 
 PATIENCE_S = 60.0
 """Seconds that the first worker may take to load its model before requests are refused."""
 
 
-def serve(settings: Settings, host: str, port: int) -> None:
+def serve(settings: Settings, host: str, port: int, *, worker: bool = True) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`Unavailable` when the port is taken."""
-    process_logging.configure("web")
+    process_logging.configure("web", settings.log_format)
     _check(settings)
-    with _sole_server(settings):
+    with ExitStack() as held:
+        held.enter_context(_sole_server(settings))
         sock = _listen(host, port)
-        _clean_up(settings)
-        if not _loopback(host):
-            log.warning("listening beyond this machine; keys are not checked yet: use a firewall")
-        asyncio.run(_serve(settings, sock))
+        if left := Uploads(settings.uploads_dir).sweep():
+            log.warning("deleted %d uploads that an earlier run had left", left)
+        cluster = None if settings.database_url else _own_cluster(settings, held)
+        # Imports take seconds, here and there: the worker begins with its own on another core.
+        beside = held.enter_context(WorkerProcess()) if worker else None
+        from auricle import db  # noqa: PLC0415
+
+        held.enter_context(db.ready(settings))
+        _greet(settings)
+        asyncio.run(_Supervisor(settings, sock, cluster, beside).run())
+
+
+def _own_cluster(settings: Settings, held: ExitStack) -> Cluster:
+    """Start the embedded database. Raises :class:`Unavailable`."""
+    cluster = Cluster(settings.cluster_dir, settings.run_dir)
+    if held.enter_context(cluster.own()) is None:
+        raise Unavailable(
+            "Another Auricle command is using the database. Try again when it has ended."
+        )
+    return cluster
+
+
+def _greet(settings: Settings) -> None:
+    """Give the owner of a new installation their key; it goes to standard output alone."""
+    from auricle.accounts.owner import first_key  # noqa: PLC0415  (needs Django to be ready)
+
+    if settings.database_url is None and (key := first_key()):
+        print(f"Your API key, shown only now: {key}", flush=True)
 
 
 def _check(settings: Settings) -> None:
-    """Refuse models that do not exist, and a folder whose path is too long for sockets."""
+    """Refuse models that do not exist, and certificates that do not work."""
     for name in (settings.default_model, *settings.model_aliases.values()):
         if name:
             find(name)
-    longest = len(os.fsencode(settings.run_dir)) + len("/01234567.sock")
-    if longest > LONGEST_SOCKET_PATH:
-        raise BadRequest(f"The path {settings.data} is too long for sockets. Use a shorter one.")
+    tls.check(settings)
 
 
 @contextmanager
@@ -69,88 +99,144 @@ def _sole_server(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _clean_up(settings: Settings) -> None:
-    """Remove what a killed server has left."""
-    Registry(settings.run_dir / "workers").clear()
-    if left := Uploads(settings.uploads_dir).sweep():
-        log.warning("deleted %d uploads that an earlier run had left", left)
+class WorkerProcess:
+    """A worker that runs beside the server; a context manager that stops it at its end."""
+
+    def __enter__(self) -> WorkerProcess:
+        self._process = self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    async def keep(self) -> None:
+        """Start another whenever it ends."""
+        while True:
+            while (status := self._process.poll()) is None:
+                await asyncio.sleep(LOOK_S)
+            log.error("the worker ended with status %s; starting another", status)
+            await asyncio.sleep(RESTART_S)
+            try:
+                self._process = self._start()
+            except OSError as error:  # for want of memory or processes: perhaps not for long
+                log.error("the worker cannot be started: %s", error)
+
+    @staticmethod
+    def _start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "auricle.cli", "worker", "--until-eof"],
+            stdin=subprocess.PIPE,  # its end tells the worker that we are gone
+            start_new_session=True,  # so that Ctrl-C reaches us alone, and running calls can end
+        )
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, but signals are ours: it would raise them again before the worker is stopped."""
+class _Supervisor:
+    """The server in this process, and what it keeps running beside it."""
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+    def __init__(
+        self,
+        settings: Settings,
+        sock: socket.socket,
+        cluster: Cluster | None,
+        worker: WorkerProcess | None,
+    ) -> None:
+        self._settings = settings
+        self._sock = sock
+        self._cluster = cluster
+        self._worker = worker
 
+    async def run(self) -> None:
+        """Serve until a signal comes."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+        keepers = [asyncio.create_task(keeper) for keeper in self._keepers()]
+        waiting = asyncio.create_task(self._wait_for_worker())
+        server = await asyncio.to_thread(_make_server, self._settings)
 
-async def _serve(settings: Settings, sock: socket.socket) -> None:
-    worker = asyncio.create_task(_keep_worker())
-    waiting = asyncio.create_task(_wait_for_worker(settings))
-    server = _Server(await asyncio.to_thread(_configure, settings))
+        def stop() -> None:
+            server.should_exit = True
+            waiting.cancel()
 
-    def stop() -> None:
-        server.should_exit = True
-        waiting.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
-    try:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         # The socket listens already: whoever comes early waits for the worker with us.
         with suppress(asyncio.CancelledError):
             await waiting
         if not server.should_exit:
-            address, port = sock.getsockname()[:2]
-            log.info("ready at http://%s:%s (the API is described at /docs/api)", address, port)
-            await server.serve(sockets=[sock])
-    finally:
-        worker.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker
+            scheme = "https" if self._settings.tls_cert else "http"
+            address, port = self._sock.getsockname()[:2]
+            where = f"{scheme}://{address}:{port}"
+            log.info("ready at %s (the API is described at /docs/api)", where)
+            keepers.append(asyncio.create_task(asyncio.to_thread(_load_site)))
+            await server.serve(sockets=[self._sock])
+        for keeper in keepers:
+            keeper.cancel()
+
+    def _keepers(self) -> Iterator[Coroutine[None, None, None]]:
+        if self._worker:
+            yield self._worker.keep()
+        if self._cluster:
+            yield _keep_database(self._cluster)
+
+    async def _wait_for_worker(self) -> None:
+        from auricle import db  # noqa: PLC0415
+        from auricle.desk.admission import node  # noqa: PLC0415  (needs Django to be ready)
+
+        if not self._worker:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not (await db.run(node, self._settings)).workers:
+                    await asyncio.sleep(0.1)
+        except (TimeoutError, Unavailable):
+            log.error("no worker is ready after %g s; answering 503 until one is", PATIENCE_S)
 
 
-def _configure(settings: Settings) -> uvicorn.Config:
-    # Imported only now: the worker is starting on another core meanwhile.
+def _make_server(settings: Settings) -> uvicorn.Server:
+    import uvicorn  # noqa: PLC0415
+
     from auricle.server import create_app  # noqa: PLC0415
 
-    return uvicorn.Config(
+    class Server(uvicorn.Server):
+        """uvicorn, but signals are ours: it would raise them again before all is stopped."""
+
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    config = uvicorn.Config(
         create_app(settings),
         log_config=None,
+        lifespan="on",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
         server_header=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
     )
+    return Server(config)
 
 
-async def _wait_for_worker(settings: Settings) -> None:
-    registry = Registry(settings.run_dir / "workers")
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while not registry.alive():
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        log.error("no worker is ready after %g s; answering 503 until one is", PATIENCE_S)
+def _load_site() -> None:
+    """Import what Django would with its first request: the speech API need not wait for it."""
+    from django.urls import get_resolver  # noqa: PLC0415
+
+    _ = get_resolver().url_patterns
 
 
-async def _keep_worker() -> None:
-    """Keep one worker running; it gets SIGTERM when this is cancelled."""
+async def _keep_database(cluster: Cluster) -> None:
+    """Start the database again whenever it dies."""
     while True:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "auricle.cli", "worker", "--until-eof"),
-            stdin=asyncio.subprocess.PIPE,  # its end tells the worker that we are gone
-            start_new_session=True,  # so that Ctrl-C reaches us alone, and running calls can end
-        )
-        try:
-            status = await process.wait()
-        except asyncio.CancelledError:
-            process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), 10)
-            except TimeoutError:
-                process.kill()
-            raise
-        log.error("the worker ended with status %s; starting another", status)
         await asyncio.sleep(RESTART_S)
+        try:
+            await asyncio.to_thread(cluster.ensure)
+        except (Unavailable, OSError) as error:
+            log.error("%s", error)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -161,7 +247,3 @@ def _listen(host: str, port: int) -> socket.socket:
         raise Unavailable(
             f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port."
         ) from error
-
-
-def _loopback(host: str) -> bool:
-    return host in ("127.0.0.1", "::1", "localhost")

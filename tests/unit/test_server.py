@@ -14,7 +14,7 @@ def named(name: str, seen: list[str]) -> ASGIApp:
 
 def test_the_longest_prefix_of_whole_segments_wins() -> None:
     seen: list[str] = []
-    table = {path: named(path, seen) for path in ("/", "/v1", "/v1/embed", "/docs/api")}
+    table = {path: (path, named(path, seen)) for path in ("/", "/v1", "/v1/embed", "/docs/api")}
     app = Prefixes(table)
 
     async def ask(path: str) -> None:

@@ -9,12 +9,23 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from auricle.core.errors import Cancelled
+from auricle.desk import Peer
 
 T = TypeVar("T")
 
+PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+def peer_of(request: Request) -> Peer:
+    """Where a request comes from; the server has put the address that a trusted proxy names into
+    its place."""
+    address = request.client.host if request.client else ""
+    proxied = any(name in request.headers for name in PROXY_HEADERS)
+    return Peer(address, proxied, request.headers.get("host", ""))
+
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Wait for work, but stop it when the client hangs up; the body must have been read.
+    """Wait for work, but no longer when the client hangs up; the body must have been read.
 
     Nobody else would notice: the server goes on with a request whose client has left.
     """

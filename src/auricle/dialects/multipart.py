@@ -15,10 +15,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
 from auricle.core.errors import BadRequest, Cancelled, TooLarge
+from auricle.desk import FORM_BYTES
 from auricle.storage import Upload
-
-MAX_FORM_BYTES = 4_000_000
-"""What a body may hold besides its file."""
 
 MAX_FIELDS = 200
 _FLUSH_BYTES = 1 << 20
@@ -150,7 +148,7 @@ class _Target:
     def pass_over(self, count: int) -> None:
         """Count bytes that are not the file's. Raises :class:`TooLarge`."""
         self._besides += count
-        if self._besides > MAX_FORM_BYTES:
+        if self._besides > FORM_BYTES:
             raise TooLarge(
                 "The form holds more than 4 MB besides its file. Send the recording in the field "
                 f"{self._file_field!r}."
@@ -187,7 +185,7 @@ class _Target:
             self.form.misplaced = self._name
         if self._is_file:
             self.form.has_file = True
-            self._upload.name = (file_name or b"").decode("utf-8", "replace")
+            self._upload.name = (file_name or b"").decode("utf-8", "replace").replace("\0", "")
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:

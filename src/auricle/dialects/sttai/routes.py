@@ -7,16 +7,20 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.background import BackgroundTask
 
-from auricle.core.errors import AuricleError
-from auricle.desk import Desk, TranscriptionRequest
-from auricle.dialects.connection import unless_gone
+from auricle.accounts.keys import key_in
+from auricle.core.errors import AuricleError, Unavailable
+from auricle.desk import Desk, Node, TranscriptionRequest
+from auricle.dialects.connection import peer_of, unless_gone
 from auricle.dialects.errors import install_error_handlers
 from auricle.dialects.multipart import declared_size, read_form
 from auricle.dialects.sttai import schema, translate
 from auricle.transcript import Transcript
 
 router = APIRouter()
+
+DIALECT = "sttai"
 
 
 def create_app(desk: Desk) -> FastAPI:
@@ -50,15 +54,20 @@ def render_error(error: AuricleError) -> JSONResponse:
 async def transcribe(request: Request) -> Response:
     """Upload a recording; the answer is its transcript with word times."""
     desk: Desk = request.app.state.desk
-    admission = desk.admit(declared_size(request))
+    customer = await desk.identify(
+        key_in(request.headers), peer_of(request), DIALECT, anonymous=True
+    )
+    admission = await desk.admit(customer, DIALECT, declared_size(request))
     with desk.receive(admission) as upload:
         form = await read_form(request, upload)
         wanted = translate.to_request(form)
         fmt = translate.to_format(form)
-        job = await desk.submit(upload, wanted)
-        transcript = await unless_gone(request, desk.result(job))
+        ticket = await desk.submit(admission, upload, wanted)
+    transcript = await unless_gone(request, desk.result(ticket))
     # Hours of words take seconds to lay out: not where everybody else is waiting.
-    return await asyncio.to_thread(_render, request, transcript, wanted, fmt)
+    response = await asyncio.to_thread(_render, request, transcript, wanted, fmt)
+    response.background = BackgroundTask(desk.delivered, ticket)
+    return response
 
 
 def _render(
@@ -69,7 +78,7 @@ def _render(
         return JSONResponse(translate.from_transcript(transcript, wanted), headers=headers)
     text, media_type = translate.to_text(transcript, fmt)
     if translate.wants_json(dict(request.headers)):
-        return JSONResponse(text, headers=headers)
+        return JSONResponse(text.decode(), headers=headers)
     return Response(text, media_type=media_type, headers=headers)
 
 
@@ -82,7 +91,7 @@ def _render(
 async def models(request: Request) -> dict[str, Any]:
     """No key is needed."""
     desk: Desk = request.app.state.desk
-    return translate.models_view(desk.models())
+    return translate.models_view(await desk.models())
 
 
 @router.get(
@@ -103,7 +112,13 @@ async def languages() -> dict[str, Any]:
     tags=["service"],
 )
 async def health(request: Request) -> JSONResponse:
-    """No key is needed. 503 while no worker can transcribe."""
+    """No key is needed; an operator's key shows more. 503 while no worker can transcribe."""
     desk: Desk = request.app.state.desk
-    node = desk.node()
-    return JSONResponse(translate.health_view(node), 200 if node.workers else 503)
+    try:
+        node = await desk.node()
+    except Unavailable:
+        node = Node(())
+    health = translate.health_view(node) | await desk.details(
+        key_in(request.headers), peer_of(request)
+    )
+    return JSONResponse(health, 200 if node.workers else 503)

@@ -96,10 +96,10 @@ def _segment(segment: Segment, labels: list[str]) -> dict[str, Any]:
     return found | {"speaker": labels[0]} if labels else found
 
 
-def to_text(transcript: Transcript, fmt: str) -> tuple[str, str]:
-    """The answer in a text format, and its media type."""
+def to_text(transcript: Transcript, fmt: str) -> tuple[bytes, str]:
+    """The answer in a text format, in UTF-8, and its media type."""
     export = FORMATS[fmt]
-    return export.render(transcript), export.media_type
+    return export.render(transcript, ""), export.media_type
 
 
 def wants_json(headers: dict[str, str]) -> bool:

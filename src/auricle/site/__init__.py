@@ -1,0 +1,1 @@
+"""The Django project: REST API, pages, admin."""
