@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from bench import accuracy, memory, speed, startup
+from bench import accuracy, chaos, memory, speed, startup, throughput
 
 BENCHES = {
     "speed": speed.run,
     "accuracy": accuracy.run,
     "startup": startup.run,
     "memory": memory.run,
+    "throughput": throughput.run,
+    "chaos": chaos.run,
 }
 
 

@@ -13,17 +13,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.db import connections
+
+# Django wants its settings before any test module imports a model; where the database is, it
+# learns when a test asks for one (see `database`).
+os.environ["AURICLE_DATABASE_URL"] = "postgresql://nobody@localhost/nothing"
+os.environ["AURICLE_SECRET_KEY"] = "for the tests' own process"
+from auricle import db
+
+db.setup()
+del os.environ["AURICLE_DATABASE_URL"], os.environ["AURICLE_SECRET_KEY"]
 
 from auricle.media import MediaPool
 from auricle.models import ModelStore, find
+from auricle.postgres import Cluster
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.vad import VoiceActivity
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from recordings import two_cities  # noqa: E402
+from recordings import two_cities
 
 DATA = Path(os.environ.setdefault("AURICLE_DATA", str(ROOT / "data")))
 SHARED = ROOT.parent / "shared" / "speech"
@@ -60,6 +72,19 @@ def base(models_dir: Path) -> CTranslate2Engine:
     return CTranslate2Engine("base", models_dir / "base", threads=2)
 
 
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A real PostgreSQL for the ORM in the tests' own process."""
+    folder = tmp_path_factory.mktemp("database")
+    with Cluster(folder / "cluster", folder / "run").own() as mine:
+        assert mine is not None
+        where = {"HOST": mine.host, "PORT": mine.port, "NAME": mine.name}
+        connections.settings["default"].update(where, USER=mine.user, PASSWORD=mine.password)
+        db.migrate()
+        yield
+        db.close_pools()
+
+
 @dataclass
 class Server:
     """A running `auricle serve`."""
@@ -67,12 +92,33 @@ class Server:
     url: str
     process: subprocess.Popen[str]
     data: Path
+    key: str
+    """Of the owner, who has no limits; "" when an earlier run has shown it."""
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def auth(self) -> dict[str, str]:
+        """The owner's headers."""
+        return {"Authorization": f"Bearer {self.key}"}
 
     def worker_pid(self) -> int:
         """Process id of the worker that is registered now."""
-        file = next((self.data / "run" / "workers").glob("*.json"))
-        return int(json.loads(file.read_text())["pid"])
+        health = httpx.get(f"{self.url}/health", headers=self.auth).json()
+        return int(health["workers"][-1]["pid"])
+
+    def cast(self, name: str, plan: str = "free", minutes: int = 0) -> dict[str, str]:
+        """The headers of somebody with an account of their own."""
+        made = subprocess.run(
+            [
+                *(sys.executable, "-m", "auricle.cli", "keys", "create"),
+                *("--email", f"{name}@example.com", "--plan", plan, "--credits", str(minutes)),
+            ],
+            env=os.environ | {"AURICLE_DATA": str(self.data)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return {"Authorization": f"Bearer {made.stdout.strip()}"}
 
 
 def start_server(data: Path, models: Path, **settings: str) -> Server:
@@ -80,17 +126,21 @@ def start_server(data: Path, models: Path, **settings: str) -> Server:
     names = {f"AURICLE_{name.upper()}": value for name, value in settings.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "auricle.cli", "serve", "--port", "0"],
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env=os.environ | {"AURICLE_DATA": str(data), "AURICLE_MODELS": str(models)} | names,
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
     lines: list[str] = []
-    for line in process.stderr:
+    key = ""
+    for line in process.stdout:
         lines.append(line)
+        if shown := re.search(r"shown only now: (\S+)", line):
+            key = shown[1]
         if found := re.search(r"ready at (http://\S+)", line):
-            server = Server(found[1], process, data, lines)
-            threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True).start()
+            server = Server(found[1], process, data, key, lines)
+            threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True).start()
             return server
     raise AssertionError("the server did not start:\n" + "".join(lines))
 
@@ -122,3 +172,17 @@ def speech_set() -> Path:
 @pytest.fixture(scope="session")
 def manifest(speech_set: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (speech_set / "manifest.jsonl").open()]
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
+    """A server whose engine is the fake: it answers each window with its number."""
+    running = start_server(
+        tmp_path_factory.mktemp("quick"),
+        models_dir,
+        engine="fake",
+        worker_timeout_s="3",
+        url_allow_hosts="127.0.0.0/8",
+    )
+    yield running
+    stop_server(running)

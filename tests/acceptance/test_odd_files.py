@@ -21,7 +21,10 @@ ACCIDENTS: dict[str, set[int]] = {
 def ask(server: Server, path: Path) -> httpx.Response:
     with path.open("rb") as file:
         return httpx.post(
-            f"{server.url}/v1/transcribe", files={"file": (path.name, file)}, timeout=120
+            f"{server.url}/v1/transcribe",
+            files={"file": (path.name, file)},
+            headers=server.auth,
+            timeout=120,
         )
 
 

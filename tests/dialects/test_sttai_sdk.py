@@ -18,7 +18,7 @@ from sounds import read_wav, wav
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> STTClient:
-    return STTClient("any-key", base_url=server.url)
+    return STTClient(server.key, base_url=server.url)
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,20 @@ def test_several_files_are_written_beside_them(auricle, recording: Path, tmp_pat
     assert (tmp_path / "three.srt").read_text() == "mine"
 
 
+def test_a_terminal_is_not_sent_a_pdf(models_dir: Path, recording: Path, tmp_path: Path) -> None:
+    samples, rate = read_wav(recording)
+    short = tmp_path / "short.wav"
+    short.write_bytes(wav(samples[: 3 * rate], rate=rate))
+    terminal, shown = os.openpty()
+    command = [sys.executable, "-m", "auricle.cli", "transcribe", str(short), "-f", "pdf"]
+    settings = os.environ | {"AURICLE_DATA": str(tmp_path), "AURICLE_MODELS": str(models_dir)}
+    subprocess.run(command, stdout=shown, stderr=subprocess.PIPE, env=settings, check=True)
+    assert os.read(terminal, 999).decode().strip() == str(tmp_path / "short.pdf")
+    assert (tmp_path / "short.pdf").read_bytes().startswith(b"%PDF")
+    piped = subprocess.run(command, capture_output=True, env=settings, check=True)
+    assert piped.stdout.startswith(b"%PDF")
+
+
 def test_mistakes_are_told_in_a_sentence(auricle, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     text = tmp_path / "notes.mp3"
     text.write_text("no sound " * 100)
@@ -74,9 +88,9 @@ def test_mistakes_are_told_in_a_sentence(auricle, tmp_path: Path) -> None:  # ty
 
 
 def test_settings_that_make_no_sense_are_named(auricle) -> None:  # type: ignore[no-untyped-def]
-    done = auricle("doctor", max_upload_mb="huge")
+    done = auricle("doctor", max_audio_hours="huge")
     assert done.returncode == 2
-    assert "AURICLE_MAX_UPLOAD_MB" in done.stderr
+    assert "AURICLE_MAX_AUDIO_HOURS" in done.stderr
 
 
 def test_models_are_listed_and_verified(auricle) -> None:  # type: ignore[no-untyped-def]

@@ -1,3 +1,6 @@
+import codecs
+import csv
+import io
 import json
 
 import srt
@@ -25,6 +28,10 @@ def transcripts(draw: st.DrawFn) -> Transcript:
     return Transcript(tuple(words), "en", 1.0, clock + 1, "base")
 
 
+def rendered(name: str, transcript: Transcript) -> str:
+    return FORMATS[name].render(transcript, "").decode()
+
+
 def spoken(text: str, seconds: float = 0.3) -> Transcript:
     words = [
         Word(f" {word}", n * seconds, (n + 1) * seconds, 0.9) for n, word in enumerate(text.split())
@@ -48,14 +55,14 @@ def test_cues_hold_every_word_never_overlap_and_fit_the_screen(transcript: Trans
 
 @given(transcripts())
 def test_other_programs_read_our_srt(transcript: Transcript) -> None:
-    read = list(srt.parse(FORMATS["srt"].render(transcript)))
+    read = list(srt.parse(rendered("srt", transcript)))
     assert [cue.content for cue in read] == ["\n".join(c.lines) for c in cues(transcript)]
     assert [cue.index for cue in read] == list(range(1, len(read) + 1))
 
 
 @given(transcripts())
 def test_other_programs_read_our_vtt(transcript: Transcript) -> None:
-    read = webvtt.from_string(FORMATS["vtt"].render(transcript))
+    read = webvtt.from_string(rendered("vtt", transcript))
     assert len(read) == len(cues(transcript))
 
 
@@ -87,19 +94,19 @@ def test_wide_characters_count_twice() -> None:
 
 
 def test_vtt_escapes_what_would_be_markup() -> None:
-    assert "a &lt;b&gt; &amp; c" in FORMATS["vtt"].render(spoken("a <b> & c"))
+    assert "a &lt;b&gt; &amp; c" in rendered("vtt", spoken("a <b> & c"))
 
 
 def test_speakers_are_named_when_there_are_several() -> None:
     words = (Word(" Hi.", 0, 1, 1, "Speaker 1"), Word(" Ho.", 2, 3, 1, "Speaker 2"))
     both = Transcript(words, "en", 1.0, 3.0, "base")
-    assert "Speaker 2: Ho." in FORMATS["srt"].render(both)
-    assert "<v Speaker 1>Hi." in FORMATS["vtt"].render(both)
-    assert FORMATS["txt"].render(both) == "Speaker 1: Hi.\nSpeaker 2: Ho.\n"
+    assert "Speaker 2: Ho." in rendered("srt", both)
+    assert "<v Speaker 1>Hi." in rendered("vtt", both)
+    assert rendered("txt", both) == "Speaker 1: Hi.\nSpeaker 2: Ho.\n"
 
 
 def test_json_holds_everything() -> None:
-    found = json.loads(FORMATS["json"].render(spoken("Good morning. Grüß Gott.")))
+    found = json.loads(rendered("json", spoken("Good morning. Grüß Gott.")))
     assert found["text"] == "Good morning. Grüß Gott."
     assert [segment["text"] for segment in found["segments"]] == ["Good morning.", "Grüß Gott."]
     assert found["segments"][0]["words"][1] == {
@@ -109,6 +116,21 @@ def test_json_holds_everything() -> None:
 
 def test_silence_renders_as_nothing() -> None:
     silence = Transcript((), "", 0.0, 3.0, "base")
-    assert FORMATS["txt"].render(silence) == ""
-    assert FORMATS["srt"].render(silence) == ""
-    assert FORMATS["vtt"].render(silence) == "WEBVTT\n"
+    assert rendered("txt", silence) == ""
+    assert rendered("srt", silence) == ""
+    assert rendered("vtt", silence) == "WEBVTT\n"
+    assert rendered("csv", silence) == "\ufeffstart,end,speaker,text,confidence\r\n"
+
+
+def test_a_spreadsheet_reads_the_table_as_text() -> None:
+    cells = ['=HYPERLINK("http://x")', "+1", "-2", "@SUM(A1)", "Grüß Gott, 你好", 'a "b"\nc']
+    words = [Word(f" {cell}", n, n + 0.5, 0.25, "\t=1") for n, cell in enumerate(cells)]
+    # A second apart, so that each is a segment.
+    words = [Word(w.text, w.start * 3, w.end * 3, w.probability, w.speaker) for w in words]
+    written = FORMATS["csv"].render(Transcript(tuple(words), "en", 1.0, 20, "base"), "")
+    assert written.startswith(codecs.BOM_UTF8)
+    assert written.count(b"\r\n") == len(cells) + 1
+    header, *rows = csv.reader(io.StringIO(written.decode("utf-8-sig"), newline=""))
+    assert header == ["start", "end", "speaker", "text", "confidence"]
+    assert [row[3] for row in rows] == [*(f"'{cell}" for cell in cells[:4]), *cells[4:]]
+    assert rows[1] == ["3.000", "4.500", "'\t=1", "'+1", "0.2500"]
