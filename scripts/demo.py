@@ -23,18 +23,25 @@ BOUNDARY = "auricle-demo"
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """A server on a free port; yields its address."""
+def server() -> Iterator[tuple[str, str]]:
+    """A server on a free port; yields its address and its owner's key."""
     command = [str(Path(sys.executable).parent / "auricle"), "serve", "--port", "0"]
     data = tempfile.TemporaryDirectory()  # of its own: `make serve` may be using the other one
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"AURICLE_DATA": data.name}
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"AURICLE_DATA": data.name},
     )
-    assert process.stderr is not None
+    assert process.stdout is not None
+    key = ""
     try:
-        for line in process.stderr:
+        for line in process.stdout:
+            if shown := re.search(r"shown only now: (\S+)", line):
+                key = shown[1]
             if found := re.search(r"ready at (http://\S+)", line):
-                yield found[1]
+                yield found[1], key
                 break
         else:
             raise SystemExit("the server did not start; 'auricle doctor' says more")
@@ -44,7 +51,7 @@ def server() -> Iterator[str]:
         data.cleanup()
 
 
-def transcribe(address: str, recording: Path) -> dict[str, Any]:
+def transcribe(address: str, key: str, recording: Path) -> dict[str, Any]:
     """POST /v1/transcribe with nothing but the standard library."""
     head = (
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="two_cities.wav"'
@@ -53,7 +60,10 @@ def transcribe(address: str, recording: Path) -> dict[str, Any]:
     request = urllib.request.Request(  # noqa: S310
         f"{address}/v1/transcribe",
         head.encode() + recording.read_bytes() + f"\r\n--{BOUNDARY}--\r\n".encode(),
-        {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"},
+        {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+        },
     )
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(request) as answer:
@@ -64,11 +74,11 @@ def transcribe(address: str, recording: Path) -> dict[str, Any]:
 def main() -> None:
     """Run the demo."""
     recording = two_cities()
-    with server() as address:
+    with server() as (address, key):
         print(f"auricle serve is ready at {address}")
         print(f"POST {address}/v1/transcribe  file=@{recording.name}\n")
         started = time.monotonic()
-        transcript = transcribe(address, recording)
+        transcript = transcribe(address, key, recording)
         seconds = time.monotonic() - started
     for segment in transcript["segments"]:
         print(f"[{segment['start']:6.2f} -> {segment['end']:6.2f}]  {segment['text']}")

@@ -7,5 +7,5 @@ compile() {
         --no-emit-index-url --no-annotate --no-header "$@"
 }
 compile requirements/bootstrap.in --output-file requirements/bootstrap.txt
-compile pyproject.toml --output-file requirements/run.txt
+compile pyproject.toml --constraints requirements/constraints.in --output-file requirements/run.txt
 compile pyproject.toml --extra dev --constraints requirements/run.txt --output-file requirements/dev.txt
