@@ -6,13 +6,14 @@ comes back holds an older one and is told so at its next word (:class:`Supersede
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.db import connection, models, transaction
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from auricle.core.errors import AuricleError, Internal
@@ -152,10 +153,10 @@ def reopen(row: Transcript) -> None:
     _announce(row.pk)
 
 
-def let_go(run: Run) -> None:
-    """Leave a transcript to whoever takes it up next, without blaming the recording."""
-    held = Transcript.objects.filter(pk=run.id, attempt=run.attempt, status=Status.RUNNING)
-    held.update(tries=F("tries") - 1)
+def let_go(transcripts: Sequence[int], worker: str) -> None:
+    """Leave what a worker has in hand to whoever takes it up next; no recording is to blame."""
+    held = Transcript.objects.filter(pk__in=transcripts, worker=worker, status=Status.RUNNING)
+    held.update(tries=Greatest(F("tries") - 1, 0))
 
 
 def beat(running: list[int]) -> None:

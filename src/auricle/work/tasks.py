@@ -88,7 +88,7 @@ class Transcriptions:
             raise
         except AuricleError as error:
             if isinstance(error, Unavailable) and not isinstance(error, ModelNotInstalled):
-                db.patiently(runs.let_go, run)
+                db.patiently(runs.let_go, [run.id], self._worker)
                 raise
             log.info("transcript %d failed: %s", run.id, error.message)
             return partial(endings.fail, run.id, error, run)

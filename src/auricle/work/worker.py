@@ -114,8 +114,12 @@ class _Worker:
         await asyncio.wait({heart, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         # Without us in the register, others go on with what we have in hand.
         with suppress(Unavailable, TimeoutError):
-            await asyncio.wait_for(db.run(jobs.unregister, self._info.id), LEAVE_S)
+            await asyncio.wait_for(db.run(self._leave), LEAVE_S)
         return not stopping.done()
+
+    def _leave(self) -> None:
+        runs.let_go(self._transcriptions.running, self._info.id)
+        jobs.unregister(self._info.id)
 
     async def _take(self) -> None:
         """Run the job engine; ends, if ever, when something is wrong with it."""
@@ -194,7 +198,8 @@ class _Worker:
         """Whether the job engine's own hearts beat; one that waits for its last jobs does not."""
         known = [engine.worker_id for engine in self._engines if engine.worker_id is not None]
         self._begun = self._begun or len(known) == len(self._engines) > 0
-        return not self._begun or jobs.engines_beating(known, silence) == len(self._engines)
+        patience = max(3 * silence, timedelta(seconds=15))  # a busy machine is not a broken one
+        return not self._begun or jobs.engines_beating(known, patience) == len(self._engines)
 
     def _stats(self) -> dict[str, float]:
         memory = psutil.Process().memory_info().rss
