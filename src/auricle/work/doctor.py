@@ -113,9 +113,7 @@ def _ways_in(settings: Settings) -> Iterator[Finding]:
 def _public_url(settings: Settings) -> Finding:
     url = settings.public_url
     if url is None:
-        text = "public address: none is set; links are made for this machine"
-        advice = ", also those that are mailed: set AURICLE_PUBLIC_URL"
-        return Finding(not settings.smtp_url, text + (advice if settings.smtp_url else ""))
+        return Finding(True, "public address: none is set; links are made for this machine")
     if url.startswith("https:") and not (settings.trusted_proxies or settings.tls_cert):
         return Finding(
             False,
