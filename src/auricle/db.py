@@ -140,6 +140,17 @@ def refuse_unmigrated() -> None:
             raise Unavailable("The database's tables are out of date. Run 'auricle migrate'.")
 
 
+GONE = (OperationalError, InterfaceError, PoolTimeout)
+"""What the ORM raises when the database does not answer."""
+
+
+def gone() -> Unavailable:
+    """The same, for the person who sent the request."""
+    return Unavailable(
+        "The database does not answer. Try again in a few seconds.", retry_after=RETRY_S
+    )
+
+
 @contextmanager
 def calling() -> Iterator[None]:
     """A unit of work with the database: a healthy connection before, none kept after.
@@ -149,10 +160,8 @@ def calling() -> Iterator[None]:
     close_old_connections()
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise Unavailable(
-            "The database does not answer. Try again in a few seconds.", retry_after=RETRY_S
-        ) from error
+    except GONE as error:
+        raise gone() from error
     finally:
         close_old_connections()
 

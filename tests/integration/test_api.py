@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import srt
 import webvtt
 
 from conftest import Server, start_server, stop_server
+from processes import eventually
 from sounds import encode, read_wav, tone, wav
 
 
@@ -303,7 +304,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     try:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(ask, running, recording.read_bytes())
-            wait_for(lambda: running_jobs(running) == 1)
+            eventually(lambda: running_jobs(running) == 1, "the job to run", 30)
             psutil.Process(running.worker_pid()).kill()
             answer = asked.result()
         assert answer.status_code == 200
@@ -326,14 +327,6 @@ def running_jobs(server: Server) -> int:
     """How many transcriptions are under way."""
     health = httpx.get(f"{server.url}/health", headers=server.auth).json()
     return int(health["queue"]["running"])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_stopping_leaves_no_process_and_no_socket(tmp_path: Path, models_dir: Path) -> None:

@@ -8,7 +8,6 @@ import json
 import re
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from aiosmtpd.handlers import Message
 from standardwebhooks import Webhook
 
 from conftest import Server, start_server, stop_server
+from processes import eventually, free_port
 from sounds import read_wav, wav
 
 _numbers = itertools.count(1)
@@ -358,13 +358,6 @@ def inbox() -> Iterator[Inbox]:
     made.server.shutdown()
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
-
-
 @pytest.fixture(scope="module")
 def hooking(
     tmp_path_factory: pytest.TempPathFactory, models_dir: Path
@@ -390,7 +383,7 @@ def test_webhooks_are_signed_and_tried_again(
     inbox.failures = 1
     hook = client.post("webhooks/", json={"url": inbox.url}).json()
     assert transcribe(server, clip(samples), server.auth).status_code == 200
-    wait_for(lambda: len(inbox.seen) == 2)
+    eventually(lambda: len(inbox.seen) == 2, "a second attempt", 20)
     (first, _body), (second, _) = inbox.seen
     assert first["webhook-id"] == second["webhook-id"]
     for headers, content in inbox.seen:
@@ -398,7 +391,9 @@ def test_webhooks_are_signed_and_tried_again(
         assert said["type"] == "transcript.completed"
         assert said["data"]["status"] == "completed"
     log = f"webhooks/{hook['id']}/deliveries/"
-    wait_for(lambda: client.get(log).json()["results"][0]["delivered"])
+    eventually(
+        lambda: client.get(log).json()["results"][0]["delivered"], "the delivery to be logged", 20
+    )
     row = client.get(log).json()["results"][0]
     assert (row["attempts"], row["status"], row["error"]) == (2, 204, "")
     client.patch(f"webhooks/{hook['id']}/", json={"disabled": True})
@@ -414,7 +409,7 @@ def test_webhooks_do_not_reach_into_the_house(
     hook = client.post("webhooks/", json={"url": inbox.url}).json()
     client.post(f"webhooks/{hook['id']}/test/")
     log = f"webhooks/{hook['id']}/deliveries/"
-    wait_for(lambda: client.get(log).json()["results"][0]["attempts"])
+    eventually(lambda: client.get(log).json()["results"][0]["attempts"], "the first attempt", 20)
     row = client.get(log).json()["results"][0]
     assert row["status"] is None
     assert "AURICLE_URL_ALLOW_HOSTS" in row["error"]
@@ -504,9 +499,7 @@ def letters() -> Iterator[tuple[str, list[Any]]]:
         def handle_message(self, message: Any) -> None:
             received.append(message)
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(Keep(), hostname="127.0.0.1", port=port)
     controller.start()
     yield f"smtp://127.0.0.1:{port}", received
@@ -541,7 +534,7 @@ def test_addresses_are_verified_and_passwords_reset_by_mail(
             assert person.get("/settings/keys/").url.path == "/accounts/login/"
             page = person.submit("/accounts/login/", login="mailed@example.com", password=old)
             assert page.url.path != "/settings/keys/", "not before the address is verified"
-            wait_for(lambda: received)
+            eventually(lambda: received, "the first letter", 20)
             person.submit(link_in(received[0]))
             page = person.submit("/accounts/login/", login="mailed@example.com", password=old)
             assert page.url.path == "/settings/keys/"
@@ -551,10 +544,16 @@ def test_addresses_are_verified_and_passwords_reset_by_mail(
             auth = {"Authorization": f"Bearer {key[1]}"}
             api(running, auth).patch("account/", json={"email_finished": True})
             assert transcribe(running, clip(samples), auth).status_code == 200
-            wait_for(lambda: any("Transcribed: talk" in str(m["Subject"]) for m in received))
+            eventually(
+                lambda: any("Transcribed: talk" in str(m["Subject"]) for m in received),
+                "it to arrive",
+                20,
+            )
             person.submit("/accounts/logout/")
             person.submit("/accounts/password/reset/", email="mailed@example.com")
-            wait_for(lambda: any("eset" in str(m["Subject"]) for m in received))
+            eventually(
+                lambda: any("eset" in str(m["Subject"]) for m in received), "it to arrive", 20
+            )
             letter = next(m for m in received if "eset" in str(m["Subject"]))
             person.submit(link_in(letter), password1=new, password2=new)
             page = person.submit("/accounts/login/", login="mailed@example.com", password=new)
@@ -679,7 +678,11 @@ def test_figures_are_for_operators(
 def test_every_answer_carries_an_id_that_the_log_knows(quick: Server) -> None:
     answer = httpx.get(f"{quick.url}/api/v1/nothing/")
     number = answer.headers["X-Request-ID"]
-    wait_for(lambda: any(number in line and "/api/v1/nothing/" in line for line in quick.lines))
+    eventually(
+        lambda: any(number in line and "/api/v1/nothing/" in line for line in quick.lines),
+        "it to arrive",
+        20,
+    )
 
 
 def test_logs_can_be_json_and_pages_call_from_elsewhere(tmp_path: Path, models_dir: Path) -> None:

@@ -47,7 +47,6 @@ class Transcript(models.Model):
     message = models.TextField(blank=True, help_text="Why it failed, in words.")
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
-    delivered = models.DateTimeField(null=True)
 
     blob = models.CharField(max_length=100, blank=True, help_text="The recording, while kept.")
     file_name = models.CharField(max_length=300, blank=True)

@@ -156,10 +156,9 @@ def search(rows: QuerySet[Transcript], asked: str) -> QuerySet[Transcript]:
 
 
 def delivered(transcript: int) -> str:
-    """Note that the client has its answer. What has no account is forgotten; returns its blob."""
+    """The client has its answer: what has no account is forgotten. Returns its blob."""
     row = Transcript.objects.filter(pk=transcript, account=None).first()
     if row is None:
-        Transcript.objects.filter(pk=transcript, delivered=None).update(delivered=Now())
         return ""
     row.delete()
     return row.blob

@@ -68,7 +68,6 @@ class Migration(migrations.Migration):
                 ("message", models.TextField(blank=True, help_text="Why it failed, in words.")),
                 ("started", models.DateTimeField(null=True)),
                 ("finished", models.DateTimeField(null=True)),
-                ("delivered", models.DateTimeField(null=True)),
                 (
                     "blob",
                     models.CharField(

@@ -6,30 +6,27 @@ import logging
 import sys
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.views.defaults import page_not_found, server_error
-from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from auricle.core.errors import AuricleError, NotFound, Unavailable
+from auricle import db
+from auricle.core.errors import AuricleError, NotFound
 
 log = logging.getLogger(__name__)
 
-GONE = (OperationalError, InterfaceError, PoolTimeout)
-_DATABASE = Unavailable("The database does not answer. Try again in a few seconds.", retry_after=5)
 _NOTHING = "There is nothing here. The API is described at /docs/api."
 _OURS = "Something went wrong here; it has been logged. Try again."
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Django REST framework's hook."""
-    if isinstance(error, GONE):
-        error = _DATABASE
+    if isinstance(error, db.GONE):
+        error = db.gone()
     if isinstance(error, AuricleError):
         # As JSON whatever was asked for: a page would need the user that could not be found out.
         request = context["request"]
@@ -72,9 +69,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse | TemplateResponse:
     """Django's handler500."""
-    if isinstance(sys.exc_info()[1], GONE):
-        headers = {"Retry-After": str(_DATABASE.retry_after)}
-        return JsonResponse({"error": _DATABASE.message}, status=503, headers=headers)
+    if isinstance(sys.exc_info()[1], db.GONE):
+        error = db.gone()
+        headers = {"Retry-After": str(error.retry_after)}
+        return JsonResponse({"error": error.message}, status=error.status, headers=headers)
     if request.path.startswith("/api/"):
         return JsonResponse({"error": _OURS}, status=500)
     return server_error(request)
