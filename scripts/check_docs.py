@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from auricle import db
+from auricle.core.settings import load
 
 db.setup()
 
 from drf_spectacular.generators import SchemaGenerator
 
 from auricle.desk import Desk
-from auricle.dialects import sttai
 from auricle.models import CATALOG
 from auricle.models.catalog import Hub, Packages
-from auricle.server import openapi
+from auricle.server import create_apis, openapi
 
 ROOT = Path(__file__).parent.parent
 HEAD = """\
@@ -100,7 +100,7 @@ def _licence(name: str) -> str:
 
 def api() -> str:
     """The OpenAPI document; the desk is never opened."""
-    return _json(openapi(sttai.create_app(Desk.__new__(Desk))))
+    return _json(openapi(create_apis(load(), Desk.__new__(Desk))))
 
 
 def rest_api() -> str:

@@ -32,7 +32,7 @@ from auricle.core.ids import new_id
 from auricle.core.logging import request_id
 from auricle.core.settings import Settings
 from auricle.desk import Desk
-from auricle.dialects import sttai
+from auricle.dialects import cartesia, openai, shared, sttai, sttcn
 from auricle.dialects.connection import peer_of
 from auricle.metrics import MEDIA_TYPE, Metrics
 
@@ -43,15 +43,21 @@ def create_app(settings: Settings) -> ASGIApp:
     """The whole server; ``db.setup()`` must have been called."""
     desk = Desk(settings)
     metrics = Metrics(settings)
-    sttai_app = sttai.create_app(desk)
+    apis = create_apis(settings, desk)
     app: ASGIApp = Prefixes(
         {
-            "/v1": ("sttai", sttai_app),
-            "/health": ("sttai", sttai_app),
-            "/docs/api": ("docs", _docs(sttai_app)),
+            "/v1": ("sttai", apis["sttai"]),
+            "/health": ("sttai", apis["sttai"]),
+            "/v1/audio": ("openai", apis["openai"]),
+            "/v1/models": ("shared", apis["shared"]),
+            "/stt": ("cartesia", apis["cartesia"]),
+            "/access-token": ("cartesia", apis["cartesia"]),
+            "/api/v1/recognition": ("sttcn", apis["sttcn"]),
+            "/docs/api": ("docs", _docs(apis)),
             "/metrics": ("metrics", _metrics(desk, metrics)),
             "/static": ("static", _static()),
-            "/": ("site", cast("ASGIApp", _Django())),
+            "/": ("shared", apis["shared"]),
+            "": ("site", cast("ASGIApp", _Django())),
         }
     )
     if settings.cors_origins:
@@ -66,6 +72,17 @@ def create_app(settings: Settings) -> ASGIApp:
     # Also without proxies: the default of uvicorn's own would believe everybody on this machine.
     proxied: Any = ProxyHeadersMiddleware(cast("Any", app), list(settings.trusted_proxies))
     return Lifespan(desk, proxied)
+
+
+def create_apis(settings: Settings, desk: Desk) -> dict[str, FastAPI]:
+    """The applications of the data plane, by name."""
+    return {
+        "sttai": sttai.create_app(desk),
+        "openai": openai.create_app(desk),
+        "cartesia": cartesia.create_app(desk),
+        "sttcn": sttcn.create_app(desk, settings.sync_minutes),
+        "shared": shared.create_app(desk),
+    }
 
 
 class _Django(ASGIHandler):
@@ -123,13 +140,12 @@ def _limited(receive: Receive) -> Receive:
 class Prefixes:
     """Sends a request to the application with the longest prefix, by whole path segments.
 
-    ``/v1/embed`` is not a prefix of ``/v1/embeddings``. Applications see the whole path.
+    ``/v1/embed`` is not a prefix of ``/v1/embeddings``; ``/`` is that path alone, and the empty
+    prefix takes what is left. Applications see the whole path.
     """
 
     def __init__(self, table: Mapping[str, tuple[str, ASGIApp]]) -> None:
-        rows = (
-            (tuple(part for part in path.split("/") if part), *row) for path, row in table.items()
-        )
+        rows = ((tuple(path.split("/")[1:]), *row) for path, row in table.items())
         self._table = sorted(rows, key=lambda row: -len(row[0]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -195,11 +211,26 @@ class Observed:
             request_id.reset(token)
 
 
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document of the data plane."""
-    document = app.openapi()
-    document["info"]["version"] = auricle.__version__
-    return document
+def openapi(apis: Mapping[str, FastAPI]) -> dict[str, Any]:
+    """One OpenAPI document of the whole data plane, each API under a tag of its own."""
+    document: dict[str, Any] = {"openapi": "3.1.0", "info": _INFO, "tags": [], "paths": {}}
+    for app in apis.values():
+        found = app.openapi()
+        info = found["info"]
+        document["tags"].append({"name": info["title"], "description": info.get("description", "")})
+        for path, operations in found["paths"].items():
+            for operation in operations.values():
+                operation["tags"] = [info["title"]]
+            document["paths"][path] = operations
+    keys = {"bearer": {"type": "http", "scheme": "bearer"}}
+    return document | {"components": {"securitySchemes": keys}, "security": [{"bearer": []}, {}]}
+
+
+_INFO = {
+    "title": "Auricle: speech to text",
+    "version": auricle.__version__,
+    "description": "Every API that this server speaks. A key that holds for one holds for all.",
+}
 
 
 _PAGE = """<!doctype html>
@@ -218,14 +249,14 @@ def _package(name: str) -> Path:
     return Path(str(files(name)))
 
 
-def _docs(app: FastAPI) -> ASGIApp:
+def _docs(apis: Mapping[str, FastAPI]) -> ASGIApp:
     """Swagger UI from a package, so that reading the documentation contacts nobody."""
 
     async def page(request: Request) -> HTMLResponse:
         return HTMLResponse(_PAGE)
 
     async def document(request: Request) -> JSONResponse:
-        return JSONResponse(openapi(app))
+        return JSONResponse(openapi(apis))
 
     async def elsewhere(request: Request) -> RedirectResponse:
         return RedirectResponse("/docs/api")

@@ -7,10 +7,11 @@ import secrets
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection
@@ -46,13 +47,17 @@ class Caller:
         return self.user.is_staff
 
 
-def key_in(headers: Mapping[str, str]) -> str:
-    """The key that a request's headers carry, or nothing: ``Authorization: Bearer KEY`` or
-    ``X-API-Key: KEY``. ``headers`` must not mind the case of names."""
+def key_in(headers: Mapping[str, str], query: Mapping[str, str] = MappingProxyType({})) -> str:
+    """The key that a request carries, or nothing: ``Authorization: Bearer KEY``,
+    ``X-API-Key: KEY``, or ``api_key``, ``token``, ``access_token`` in its query.
+
+    ``headers`` must not mind the case of names.
+    """
     scheme, _, given = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return given.strip()
-    return headers.get("x-api-key", "").strip()
+    asked = (query.get(name, "") for name in ("api_key", "token", "access_token"))
+    return headers.get("x-api-key", "").strip() or next(filter(None, asked), "")
 
 
 def create_key(user: User, name: str) -> tuple[ApiKey, str]:
@@ -81,17 +86,40 @@ def check_key(raw: str, address: str) -> Caller:
     Raises :class:`Unauthorized` for a key that does not hold, :class:`TooMany` for an address that
     has tried too many, :class:`Forbidden` for a disabled account.
     """
-    now, address = timezone.now(), network_of(address)
-    prefix = "".join(c if c in _ALPHABET else "?" for c in raw[:_PREFIX_LENGTH])
-    key = _look_up(prefix, address, now)
+    prefix = prefix_of(raw)
+    key = _look_up(prefix, network_of(address))
     # Compared also when there is no such prefix, so that the time does not tell.
     if not secrets.compare_digest(_hash(raw), key.hashed if key else _hash("")) or key is None:
-        WrongKey.objects.create(address=address, prefix=prefix)
+        note_wrong(prefix, address)
         raise Unauthorized("Invalid API key. Make one in the settings, under API keys.")
+    return _caller(key)
+
+
+def find(prefix: str, address: str) -> Caller:
+    """Whose key begins like this, said by somebody who has proved to know. Raises as
+    :func:`check_key` does."""
+    key = _look_up(prefix, network_of(address))
+    if key is None:
+        raise Unauthorized("The API key that this access token was made with is revoked.")
+    return _caller(key)
+
+
+def _caller(key: ApiKey) -> Caller:
+    now = timezone.now()
     if key.last_used is None or now - key.last_used > USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used=now)
     refuse_disabled(key.account)
     return Caller(key.account, key.user)
+
+
+def prefix_of(raw: str) -> str:
+    """The part of a key that is kept, of whatever somebody sent for one."""
+    return "".join(c if c in _ALPHABET else "?" for c in raw[:_PREFIX_LENGTH])
+
+
+def note_wrong(prefix: str, address: str) -> None:
+    """Count a wrong key against the address that sent it."""
+    WrongKey.objects.create(address=network_of(address), prefix=prefix)
 
 
 def refuse_disabled(account: Account) -> None:
@@ -123,14 +151,14 @@ def _hash(raw: str) -> str:
     return hashlib.sha256(raw.encode()).hexdigest()
 
 
-def _look_up(prefix: str, address: str, now: datetime) -> ApiKey | None:
+def _look_up(prefix: str, address: str) -> ApiKey | None:
     """The key of a prefix, with its account, plan and user. Raises :class:`TooMany` for guessers.
 
     One statement of our own, because every request asks this: the ORM takes four times as long to
     write its two as the database to answer them.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_look_up_sql(), [prefix, address, now - LOCKED_FOR, prefix])
+        cursor.execute(_look_up_sql(), [prefix, address, timezone.now() - LOCKED_FOR, prefix])
         one, every, *row = cursor.fetchone()
     if one >= WRONG_KEYS_ONE or every >= WRONG_KEYS_ALL:
         raise TooMany(

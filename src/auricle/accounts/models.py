@@ -20,6 +20,10 @@ class Plan(models.Model):
     monthly_credits = models.PositiveIntegerField(
         default=0, help_text="Credits granted for each calendar month (UTC); they expire with it."
     )
+    welcome_credits = models.PositiveIntegerField(
+        default=0, help_text="Credits granted once, to each new account."
+    )
+    signup = models.BooleanField(default=False, help_text="Whether people may sign up for it.")
     daily_transcriptions = models.PositiveIntegerField(
         null=True, blank=True, help_text="Most transcriptions in a day (UTC); empty: no limit."
     )

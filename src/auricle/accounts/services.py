@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from auricle.accounts.models import Account, Plan, PlanLimit, Use, User
 from auricle.core.errors import BadRequest, TooMany, Unavailable
+from auricle.credits import services as credits
 
 ANONYMOUS, FREE, OWNER = NAMED_PLANS = "anonymous", "free", "owner"
 """Ids of the plans that the code itself names; everything about them is data."""
@@ -128,10 +129,17 @@ def create_account(
         raise BadRequest(f"{email!r} is not an e-mail address.") from error
     if User.objects.filter(email__iexact=email).exists():
         raise BadRequest(f"There is a user {email} already.")
-    account = Account.objects.create(name=email, plan=find_plan(plan))
+    account = _open_account(email, find_plan(plan))
     return User.objects.create_user(
         email, password, account=account, is_staff=staff, is_superuser=staff
     )
+
+
+def _open_account(name: str, plan: Plan) -> Account:
+    account = Account.objects.create(name=name, plan=plan)
+    if plan.welcome_credits:
+        credits.grant(account.pk, plan.welcome_credits, note="welcome")
+    return account
 
 
 def find_plan(plan: str) -> Plan:
@@ -145,8 +153,8 @@ def find_plan(plan: str) -> Plan:
         raise BadRequest(f"There is no plan {plan!r}. Choose one of: {known}.") from error
 
 
-def give_account(user: User) -> None:
-    """Make the account of somebody who has signed up."""
+def give_account(user: User, plan: Plan | None = None) -> None:
+    """Make the account of somebody who has signed up, on the free plan if they chose none."""
     if user.account is None:
-        user.account = Account.objects.create(name=user.email, plan=find_plan(FREE))
+        user.account = _open_account(user.email, plan or find_plan(FREE))
         user.save(update_fields=["account"])

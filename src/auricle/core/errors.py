@@ -11,7 +11,8 @@
     ├── NoCredits             402  nothing left to pay with
     ├── Forbidden             403  known, but not allowed
     ├── NotFound              404  it does not exist, or is somebody else's
-    ├── TooLarge              413  more bytes or more audio than allowed
+    ├── TooLarge              413  more bytes than allowed
+    │   └── TooLong           413  more audio than allowed
     ├── TooMany               429  too many at once, today, or too many wrong keys
     ├── Unavailable           503  nobody can serve this now; ``retry_after`` says when to ask
     │   └── ModelNotInstalled 503  known, but not on this machine
@@ -94,6 +95,10 @@ class TooLarge(AuricleError):
     status = 413
 
 
+class TooLong(TooLarge):
+    code = "too_long"
+
+
 class Unavailable(AuricleError):
     code = "unavailable"
     status = 503
@@ -127,6 +132,7 @@ _CLASSES: dict[str, type[AuricleError]] = {
         AddressRefused,
         Unreachable,
         TooLarge,
+        TooLong,
         Unavailable,
         ModelNotInstalled,
         Cancelled,

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
     address or a network (CIDR), with commas between them. An entry with a port allows that port,
     one without the usual ports."""
 
+    url_extractors: Listed | None = None
+    """Platforms of whose pages recordings may be taken, as yt-dlp names them; well-known ones when
+    unset, none when empty."""
+
+    sync_minutes: PositiveInt = 30
+    """Minutes of audio beyond which speech-to-text.cn's synchronous call refers to the other."""
+
     @field_validator("model_aliases", mode="before")
     @classmethod
     def _parse_aliases(cls, value: Any) -> Any:
@@ -134,7 +141,9 @@ class Settings(BaseSettings):
             aliases[asked] = answering
         return aliases
 
-    @field_validator("trusted_proxies", "cors_origins", "url_allow_hosts", mode="before")
+    @field_validator(
+        "trusted_proxies", "cors_origins", "url_allow_hosts", "url_extractors", mode="before"
+    )
     @classmethod
     def _parse_list(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -187,6 +196,11 @@ class Settings(BaseSettings):
     def uploads_dir(self) -> Path:
         """Folder in which uploads stay while they arrive."""
         return self.data / "uploads"
+
+    @property
+    def downloads_dir(self) -> Path:
+        """Folder in which recordings stay while a worker downloads them."""
+        return self.data / "downloads"
 
     @property
     def blobs_dir(self) -> Path:

@@ -5,7 +5,15 @@ Only plain records cross it.
 
 from auricle.desk.admission import FORM_BYTES
 from auricle.desk.desk import Desk
-from auricle.desk.requests import Admission, Customer, Node, Peer, Ticket, TranscriptionRequest
+from auricle.desk.requests import (
+    Admission,
+    Customer,
+    Node,
+    Peer,
+    Report,
+    Ticket,
+    TranscriptionRequest,
+)
 
 __all__ = [
     "FORM_BYTES",
@@ -14,6 +22,7 @@ __all__ = [
     "Desk",
     "Node",
     "Peer",
+    "Report",
     "Ticket",
     "TranscriptionRequest",
 ]

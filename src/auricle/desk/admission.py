@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 import auricle
+from auricle.accounts import tokens
 from auricle.accounts.keys import Caller, check_key, network_of
 from auricle.accounts.services import (
     anonymous_terms,
@@ -21,9 +22,10 @@ from auricle.accounts.services import (
     refuse_used_up,
     terms,
 )
-from auricle.core.errors import NoCredits, TooLarge, TooMany, Unauthorized, Unavailable
+from auricle.core.errors import NoCredits, TooLong, TooMany, Unauthorized, Unavailable
 from auricle.core.settings import Settings
 from auricle.credits import services as credits
+from auricle.desk import endings
 from auricle.desk.requests import Admission, Customer, Node, Peer, TranscriptionRequest
 from auricle.jobs import services as jobs
 from auricle.library import services as library
@@ -41,6 +43,9 @@ FORM_BYTES = 4_000_000
 ROOM_BYTES = 200_000_000
 """What stays free on the disk."""
 
+TOKENS = {"cartesia": "stt"}
+"""APIs that take access tokens, and what those must have been made for."""
+
 NO_KEY = (
     "This needs an API key: send 'Authorization: Bearer KEY'. Sign up and make one under API keys."
 )
@@ -50,6 +55,8 @@ def identify(
     settings: Settings, key: str, peer: Peer, dialect: str, *, anonymous: bool
 ) -> Customer:
     """Find out who asks. Raises what :func:`check_key` does, and :class:`Unauthorized`."""
+    if key.startswith(tokens.PREFIX):
+        return member(tokens.check_token(key, peer.address, TOKENS.get(dialect, "")), dialect)
     if key:
         return member(check_key(key, peer.address), dialect)
     owner = Owner(None, network_of(peer.address))
@@ -125,17 +132,33 @@ def admit(settings: Settings, customer: Customer, dialect: str, declared: int | 
 
 
 def refuse_longer(customer: Customer, seconds: float, hours: float) -> None:
-    """Raise :class:`TooLarge` for a recording that is longer than the plan permits."""
+    """Raise :class:`TooLong` for a recording that is longer than the plan permits."""
     most = min(customer.terms.max_seconds, hours * 3600)
     if seconds > most:
-        raise TooLarge(
+        raise TooLong(
             f"The recording is longer than {most / 3600:g} hours. Split it, and send the parts."
         )
 
 
-def fingerprint(sha: str, model: str, request: TranscriptionRequest) -> str:
+def new_row(
+    admission: Admission, model: str, request: TranscriptionRequest, content: str
+) -> Transcript:
+    """A row for what was asked; ``content`` tells recordings apart."""
+    customer = admission.customer
+    limits = {"max_seconds": customer.terms.max_seconds, "max_bytes": admission.max_bytes}
+    return Transcript(
+        account_id=customer.owner.account,
+        network=customer.owner.network,
+        dialect=admission.dialect,
+        options=asdict(request) | limits,
+        model=model,
+        fingerprint=fingerprint(content, model, request),
+    )
+
+
+def fingerprint(content: str, model: str, request: TranscriptionRequest) -> str:
     """What two uploads have in common when they are the same."""
-    return sha256(msgspec.json.encode([sha, model, request])).hexdigest()
+    return sha256(msgspec.json.encode([content, model, request])).hexdigest()
 
 
 def accept(customer: Customer, row: Transcript) -> Transcript:
@@ -152,8 +175,7 @@ def accept(customer: Customer, row: Transcript) -> Transcript:
         note_use(customer.owner.account, customer.owner.network, row.pk)
     if customer.owner.account is not None and customer.terms.metered:
         credits.reserve(customer.owner.account, row.pk, credits.minutes(row.duration))
-    row.job = jobs.defer_transcription(row.pk, row.model, row.duration)
-    row.save(update_fields=["job"])
+    endings.queue(row)
     return row
 
 

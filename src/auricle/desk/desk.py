@@ -5,31 +5,56 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import asdict
-from pathlib import PurePath
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
 from auricle import db
-from auricle.core.errors import AuricleError, BadMedia, NotFound, TooMany, Unavailable
+from auricle.accounts import tokens
+from auricle.core.errors import (
+    AddressRefused,
+    AuricleError,
+    BadMedia,
+    Forbidden,
+    NotFound,
+    TooMany,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+)
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
+from auricle.credits.services import minutes
 from auricle.desk import admission as rules
 from auricle.desk.notices import Notices
-from auricle.desk.requests import Admission, Customer, Node, Peer, Ticket, TranscriptionRequest
+from auricle.desk.requests import (
+    Admission,
+    Customer,
+    Node,
+    Peer,
+    Report,
+    Ticket,
+    TranscriptionRequest,
+)
+from auricle.egress import Guard
 from auricle.library import services as library
+from auricle.library.models import Status
 from auricle.library.models import Transcript as Row
+from auricle.library.runs import stem
 from auricle.library.services import Owner, State
 from auricle.library.words import to_transcript
-from auricle.media import MediaPool
+from auricle.media import MediaPool, RawAudio
 from auricle.models import CATALOG, Model, default_model, not_installed, resolve
 from auricle.storage import Blobs, Upload, Uploads
-from auricle.transcript import Transcript
+from auricle.transcript import Transcript, Word
 
 log = logging.getLogger(__name__)
+
+MOST_URL = 8000
+LOOK_UP_S = 3.0
 
 LOOK_AGAIN_S = 3.0
 """How often a waiting client's transcript is looked at although nothing was announced."""
@@ -42,6 +67,7 @@ class Desk:
         self._settings = settings
         self._uploads = Uploads(settings.uploads_dir)
         self._blobs = Blobs(settings)
+        self._guard = Guard(settings.url_allow_hosts)
         self._notices = Notices()
         self._receiving: Counter[Owner] = Counter()
         self._probes = asyncio.Semaphore(settings.media_processes)
@@ -83,6 +109,18 @@ class Desk:
         """
         return await db.run(rules.identify, self._settings, key, peer, dialect, anonymous=anonymous)
 
+    async def access_token(
+        self, key: str, peer: Peer, dialect: str, seconds: int, grants: Collection[str]
+    ) -> str:
+        """A short-lived token for whoever holds a key. Raises as :meth:`identify` does, and
+        :class:`Forbidden` for who holds but a token."""
+        if key.startswith(tokens.PREFIX):
+            raise Forbidden("An access token does not make others: send an API key.")
+        if not key:
+            raise Unauthorized(rules.NO_KEY)
+        await self.identify(key, peer, dialect)
+        return tokens.create_token(key, seconds, grants)
+
     async def admit(self, customer: Customer, dialect: str, declared: int | None) -> Admission:
         """Decide, before a body is read, whether to read it.
 
@@ -121,23 +159,33 @@ class Desk:
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
         customer = admission.customer
-        duration = await self._probe(upload)
+        duration = await self._probe(upload, request.raw)
         rules.refuse_longer(customer, duration, self._settings.max_audio_hours)
-        row = Row(
-            account_id=customer.owner.account,
-            network=customer.owner.network,
-            title=PurePath(upload.name.replace("\\", "/")).stem[:300],
-            dialect=admission.dialect,
-            options=asdict(request) | {"max_seconds": customer.terms.max_seconds},
-            model=model,
-            duration=duration,
-            blob=new_id(),
-            file_name=upload.name[-300:],
-            size=upload.size,
-            fingerprint=rules.fingerprint(upload.sha256, model, request),
-        )
-        accepted = await self._accept(customer, upload, row)
-        return Ticket(accepted.pk, accepted.slug)
+        row = rules.new_row(admission, model, request, upload.sha256)
+        row.title, row.file_name = stem(upload.name), upload.name[-300:]
+        row.duration, row.size, row.blob = duration, upload.size, new_id()
+        return _ticket(await self._accept(customer, upload, row))
+
+    async def submit_url(
+        self, admission: Admission, url: str, request: TranscriptionRequest
+    ) -> Ticket:
+        """Accept a recording that a worker is to download. The same URL, sent again, joins the
+        transcript that it has led to.
+
+        Raises :class:`AddressRefused` for what is never contacted, and as :meth:`submit` does.
+        """
+        model = self._model(request.model, await self.node())
+        if len(url) > MOST_URL:
+            raise AddressRefused(f"The URL is longer than {MOST_URL} characters.")
+        with suppress(Unreachable):  # which may have changed by the time it is downloaded
+            await asyncio.to_thread(self._guard.check, url, LOOK_UP_S)
+        row = rules.new_row(admission, model, request, f"url {url}")
+        row.status, row.source = Status.DOWNLOADING, url
+        return _ticket(await db.run(_accept, admission.customer, row))
+
+    async def report(self, customer: Customer, task: UUID) -> Report:
+        """Where a recording of theirs stands. Raises :class:`NotFound`."""
+        return await db.run(_report, customer, task)
 
     async def result(self, ticket: Ticket) -> Transcript:
         """Wait for a transcript. Raises what went wrong with it; the work goes on without us."""
@@ -145,6 +193,26 @@ class Desk:
             if state.error:
                 raise state.error
         return await db.run(_fetch, ticket.id)
+
+    async def follow(self, ticket: Ticket) -> AsyncIterator[tuple[Word, ...] | Transcript]:
+        """Yield the words of a transcript as they are heard, and at its end the whole of it.
+
+        Raises what went wrong with it.
+        """
+        batches = sent = 0
+        async for state in self.watch(ticket.id):
+            if state.error:
+                raise state.error
+            if state.finished:
+                break
+            found = await db.run(library.words_after, ticket.id, batches)
+            if words := tuple(word for batch in found for word in batch):
+                yield words
+            batches, sent = batches + len(found), sent + len(words)
+        transcript = await db.run(_fetch, ticket.id)
+        if sent < len(transcript.words):
+            yield transcript.words[sent:]
+        yield transcript
 
     async def delivered(self, ticket: Ticket) -> None:
         """Note that the client has its answer; what has no account is forgotten now."""
@@ -193,11 +261,11 @@ class Desk:
             raise not_installed(model, node.models)
         return model
 
-    async def _probe(self, upload: Upload) -> float:
+    async def _probe(self, upload: Upload, raw: RawAudio | None) -> float:
         """Seconds that a recording says it has; 0 where it does not say."""
         async with self._probes:
             with upload.path.open("rb") as file:
-                found = await asyncio.to_thread(self._media.probe, file, upload.name)
+                found = await asyncio.to_thread(self._media.probe, file, upload.name, raw)
         return max(0.0, found.duration or 0.0)
 
     async def _accept(self, customer: Customer, upload: Upload, row: Row) -> Row:
@@ -222,6 +290,26 @@ class Desk:
 @transaction.atomic
 def _accept(customer: Customer, row: Row) -> Row:
     return rules.accept(customer, row)
+
+
+def _ticket(row: Row) -> Ticket:
+    return Ticket(row.pk, row.slug, row.task, row.created)
+
+
+def _report(customer: Customer, task: UUID) -> Report:
+    row = customer.owner.rows().filter(task=task).first()
+    if row is None:
+        raise NotFound("There is no such task.")
+    done = row.status == Status.SUCCEEDED
+    return Report(
+        ticket=_ticket(row),
+        status=row.status,
+        ended=row.finished,
+        duration=row.duration,
+        text=to_transcript(row).text if done else "",
+        cost=minutes(row.duration) if done else 0,
+        error=library.state_of(row).error,
+    )
 
 
 def _state(transcript: int) -> State:

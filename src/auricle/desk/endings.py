@@ -24,7 +24,7 @@ from auricle.jobs import webhooks
 from auricle.library import runs
 from auricle.library.models import Status
 from auricle.library.models import Transcript as Row
-from auricle.library.runs import Run
+from auricle.library.runs import Fetched, Run
 from auricle.transcript import Transcript
 
 
@@ -42,6 +42,13 @@ def extend(run: Run, minutes: int) -> None:
         credits.reserve(run.account, run.id, minutes - had)
     except NoCredits as error:
         raise NoCredits(f"The recording is longer than your credits reach. {error}") from error
+
+
+@transaction.atomic
+def fetched(run: Run, recording: Fetched) -> str:
+    """Queue a recording that was downloaded. Raises :class:`Superseded`."""
+    queue(runs.fetched(run, recording))
+    return ""
 
 
 @transaction.atomic
@@ -99,7 +106,7 @@ def rescue(silence: timedelta) -> int:
     for transcript, job in found:
         if job is not None:
             jobs.abandon(job)
-        _queue(Row.objects.get(pk=transcript))
+        queue(Row.objects.get(pk=transcript))
     return len(found)
 
 
@@ -108,14 +115,19 @@ def retry(row: Row) -> None:
     """Try a failed transcription again, which costs nothing. Raises :class:`BadRequest` when its
     recording is gone."""
     row = Row.objects.select_for_update().get(pk=row.pk)
-    if row.status != Status.FAILED or not row.blob:
+    if row.status != Status.FAILED or not (row.blob or row.source):
         raise BadRequest(f"{row} has not failed, or its recording is gone: it must be sent again.")
     runs.reopen(row)
-    _queue(row)
+    row.refresh_from_db()
+    queue(row)
 
 
-def _queue(row: Row) -> None:
-    job = jobs.defer_transcription(row.pk, row.model, row.duration)
+def queue(row: Row) -> None:
+    """Queue the next step of a transcript, in the caller's transaction."""
+    if row.status == Status.DOWNLOADING:
+        job = jobs.defer_download(row.pk)
+    else:
+        job = jobs.defer_transcription(row.pk, row.model, row.duration)
     Row.objects.filter(pk=row.pk).update(job=job)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
 
 from auricle.accounts.services import Terms
+from auricle.core.errors import AuricleError
 from auricle.jobs.services import WorkerInfo
 from auricle.library.services import Owner
+from auricle.media import RawAudio
 from auricle.speech import Task
 
 
@@ -45,6 +49,8 @@ class TranscriptionRequest:
     diarize: bool = False
     speakers: int = 0
     """How many speak; 0 finds it out."""
+    raw: RawAudio | None = None
+    """How to read samples without a header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +64,38 @@ class Admission:
     def max_bytes(self) -> int:
         return self.customer.terms.max_bytes
 
+    def no_longer_than(self, seconds: int) -> Admission:
+        """The same, for recordings of at most so many seconds."""
+        terms = self.customer.terms
+        shorter = replace(terms, max_seconds=min(seconds, terms.max_seconds))
+        return replace(self, customer=replace(self.customer, terms=shorter))
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A recording that was accepted: the number and the name of its transcript."""
+    """A recording that was accepted: the number and the names of its transcript."""
 
     id: int
     slug: str
+    task: UUID
+    submitted: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What has become of a recording."""
+
+    ticket: Ticket
+    status: str
+    """As :class:`auricle.library.models.Status` has it."""
+    ended: datetime | None
+    duration: float
+    """Seconds; 0 while that is not known."""
+    text: str
+    """What was said; nothing before it has succeeded."""
+    cost: int
+    """Credits: minutes begun; 0 before it has succeeded."""
+    error: AuricleError | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
+from auricle.accounts.keys import key_in
 from auricle.core.errors import Cancelled
 from auricle.desk import Peer
 
@@ -22,6 +23,11 @@ def peer_of(request: Request) -> Peer:
     address = request.client.host if request.client else ""
     proxied = any(name in request.headers for name in PROXY_HEADERS)
     return Peer(address, proxied, request.headers.get("host", ""))
+
+
+def key_of(request: Request) -> str:
+    """The key that a request carries, in whichever way; or nothing."""
+    return key_in(request.headers, request.query_params)
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -11,7 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from auricle.core.errors import AuricleError, BadRequest, Internal
+from auricle.core.errors import (
+    AuricleError,
+    BadRequest,
+    Internal,
+    ModelNotInstalled,
+    NotFound,
+    TooMany,
+)
 from auricle.dialects.multipart import drain
 
 log = logging.getLogger(__name__)
@@ -48,10 +55,24 @@ def install_error_handlers(app: FastAPI, render: Render) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
+MOST_WAIT_S = 60
+"""Seconds that the official SDKs of Cartesia and OpenAI are willing to wait before a retry."""
+
+
+def retry_headers(error: AuricleError) -> dict[str, str]:
+    """When to ask again. Those SDKs send a recording three times before they give up: they are
+    told where that would not help."""
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    hopeless = isinstance(error, ModelNotInstalled) or (
+        isinstance(error, TooMany) and (error.retry_after or 0) > MOST_WAIT_S
+    )
+    return headers | ({"x-should-retry": "false"} if hopeless else {})
+
+
 def _from_http(request: Request, error: HTTPException) -> AuricleError:
     path, method = request.url.path, request.method
     if error.status_code == 404:
-        return BadRequest(f"There is nothing at {path}. The API is described at /docs/api.")
+        return NotFound(f"There is nothing at {path}. The API is described at /docs/api.")
     if error.status_code == 405:
         return BadRequest(f"{path} does not take {method}.")
     return BadRequest(str(error.detail))

@@ -40,6 +40,21 @@ class Form:
         """The last value of a field."""
         return next((value for key, value in reversed(self.fields) if key == name), default)
 
+    def all(self, name: str) -> list[str]:
+        """Every value of a field that may come several times, as ``name`` or ``name[]``."""
+        return [value for key, value in self.fields if key in (name, f"{name}[]")]
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """A field that says yes or no. Raises :class:`BadRequest`."""
+        text = self.get(name).strip().lower()
+        if text in ("true", "1", "yes", "on"):
+            return True
+        if text in ("false", "0", "no", "off"):
+            return False
+        if text:
+            raise BadRequest(f"{name} must be 'true' or 'false', not {text!r}.")
+        return default
+
 
 async def read_form(request: Request, upload: Upload, file_field: str = "file") -> Form:
     """Read a whole multipart body. Raises :class:`BadRequest` with what is wrong with it."""

@@ -16,11 +16,15 @@ from procrastinate.jobs import Status
 from auricle.jobs.models import Worker
 
 TRANSCRIBE = "auricle.transcribe"
+DOWNLOAD = "auricle.download"
 DELIVER = "auricle.deliver"
 MAIL = "auricle.mail"
 
 CHORES = "chores"
 """The queue of the small tasks."""
+
+DOWNLOADS = "downloads"
+"""The queue of the recordings that are fetched from a URL."""
 
 SHORT_S = 120.0
 """Seconds of audio up to which somebody is likely to be waiting."""
@@ -56,6 +60,11 @@ def defer_transcription(transcript: int, model: str, duration: float) -> int:
     """Queue a transcription, in the caller's transaction; returns the job's number."""
     queue = short_queue(model) if 0 < duration <= SHORT_S else long_queue(model)
     return app.configure_task(TRANSCRIBE, queue=queue).defer(transcript=transcript)
+
+
+def defer_download(transcript: int) -> int:
+    """Queue a download, in the caller's transaction; returns the job's number."""
+    return app.configure_task(DOWNLOAD, queue=DOWNLOADS).defer(transcript=transcript)
 
 
 def abandon(job: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -24,12 +25,17 @@ class Status(models.TextChoices):
 
 
 UNFINISHED = (Status.DOWNLOADING, Status.PENDING, Status.RUNNING)
+IN_HAND = (Status.DOWNLOADING, Status.RUNNING)
+"""What a worker may have in hand."""
 
 
 class Transcript(models.Model):
     """One recording: what was asked, how far it is, what was heard."""
 
     slug = models.CharField(max_length=24, unique=True, default=new_id, editable=False)
+    task = models.UUIDField(
+        unique=True, default=uuid4, editable=False, help_text="Its name in APIs that want a UUID."
+    )
     account = models.ForeignKey(
         "accounts.Account", models.CASCADE, null=True, related_name="transcripts"
     )
@@ -48,9 +54,11 @@ class Transcript(models.Model):
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
 
+    source = models.TextField(blank=True, help_text="The URL that the recording comes from.")
+    bytes_done = models.BigIntegerField(default=0, help_text="Downloaded so far.")
     blob = models.CharField(max_length=100, blank=True, help_text="The recording, while kept.")
     file_name = models.CharField(max_length=300, blank=True)
-    size = models.BigIntegerField(default=0)
+    size = models.BigIntegerField(default=0, help_text="Bytes, once known.")
     fingerprint = models.CharField(max_length=64, help_text="Of the bytes and what was asked.")
 
     job = models.BigIntegerField(null=True, help_text="Number in the job engine.")

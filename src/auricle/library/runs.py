@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import PurePath
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -17,7 +18,7 @@ from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
 from auricle.core.errors import AuricleError, Internal
-from auricle.library.models import UNFINISHED, Batch, Segment, Status, Transcript
+from auricle.library.models import IN_HAND, UNFINISHED, Batch, Segment, Status, Transcript
 from auricle.library.words import new_segment, to_row, to_word
 from auricle.speech.progress import NOTHING_DONE, Checkpoint
 from auricle.transcript import Transcript as Heard
@@ -33,13 +34,21 @@ class Superseded(Exception):
     """Somebody else runs this transcript now, or nobody shall."""
 
 
+_TOO_OFTEN = {
+    Status.DOWNLOADING: "The download has broken off {} times. Try again, or upload the recording.",
+    Status.RUNNING: "The transcription has broken off {} times at the same place. The recording "
+    "may be damaged: convert it to WAV, FLAC or MP3 and send that.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Leave to transcribe a recording, and all that it takes."""
+    """Leave to download or transcribe a recording, and all that it takes."""
 
     id: int
     attempt: int
     account: int | None
+    source: str
     blob: str
     file_name: str
     model: str
@@ -47,21 +56,27 @@ class Run:
     resume: Checkpoint
 
 
-@transaction.atomic
 def claim(transcript: int, worker: str) -> Run | None:
-    """Take a transcript on, as a registered worker; None when there is nothing left to do.
+    """Take a transcription on, as a registered worker; None when there is nothing left to do.
 
     Raises :class:`Internal` for one that has been tried too often without getting on.
     """
+    return _claim(transcript, worker, (Status.PENDING, Status.RUNNING), Status.RUNNING)
+
+
+def claim_download(transcript: int, worker: str) -> Run | None:
+    """Take a download on, like :func:`claim`."""
+    return _claim(transcript, worker, (Status.DOWNLOADING,), Status.DOWNLOADING)
+
+
+@transaction.atomic
+def _claim(transcript: int, worker: str, found: Sequence[Status], becomes: Status) -> Run | None:
     row = _locked(transcript).first()
-    if row is None or row.status not in (Status.PENDING, Status.RUNNING):
+    if row is None or row.status not in found:
         return None
     if row.tries >= MOST_TRIES:
-        raise Internal(
-            f"The transcription has broken off {MOST_TRIES} times at the same place. The "
-            "recording may be damaged: convert it to WAV, FLAC or MP3 and send that."
-        )
-    row.status = Status.RUNNING
+        raise Internal(_TOO_OFTEN[becomes].format(MOST_TRIES))
+    row.status = becomes
     row.attempt += 1
     row.tries += 1
     row.started = row.started or timezone.now()
@@ -73,6 +88,7 @@ def claim(transcript: int, worker: str) -> Run | None:
         row.pk,
         row.attempt,
         row.account_id,
+        row.source,
         row.blob,
         row.file_name,
         row.model,
@@ -103,6 +119,44 @@ def keep(run: Run, checkpoint: Checkpoint) -> None:
     row.save(update_fields=["seconds_done", "windows_done", "tries"])
     beat([row.pk])
     _announce(row.pk)
+
+
+def download(run: Run, done: int, size: int) -> None:
+    """Note how many bytes of a recording have arrived. Raises :class:`Superseded`."""
+    if not _in_hand(run).update(bytes_done=done, size=size):
+        raise Superseded
+    _announce(run.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A recording that has been downloaded."""
+
+    blob: str
+    name: str
+    size: int
+    duration: float
+    """Seconds, as it says."""
+
+
+def fetched(run: Run, recording: Fetched) -> Transcript:
+    """Make a recording that has arrived wait for its transcription, in the caller's transaction.
+
+    Raises :class:`Superseded`.
+    """
+    row = _held(run)
+    row.status, row.worker, row.tries, row.beat = Status.PENDING, "", 0, None
+    row.blob, row.file_name = recording.blob, recording.name[-300:]
+    row.size = row.bytes_done = recording.size
+    row.title, row.duration = stem(recording.name), recording.duration
+    row.save()
+    _announce(row.pk)
+    return row
+
+
+def stem(file_name: str) -> str:
+    """A file's name without folders and ending, as a title."""
+    return PurePath(file_name.replace("\\", "/")).stem[:300]
 
 
 def succeed(run: Run, heard: Heard) -> Transcript:
@@ -142,7 +196,8 @@ def _end(row: Transcript, status: Status) -> None:
 def reopen(row: Transcript) -> None:
     """Make a failed transcript wait again, from its beginning, in the caller's transaction."""
     Transcript.objects.filter(pk=row.pk).update(
-        status=Status.PENDING,
+        status=Status.PENDING if row.blob else Status.DOWNLOADING,
+        worker="",
         finished=None,
         reason="",
         message="",
@@ -155,19 +210,18 @@ def reopen(row: Transcript) -> None:
 
 def let_go(transcripts: Sequence[int], worker: str) -> None:
     """Leave what a worker has in hand to whoever takes it up next; no recording is to blame."""
-    held = Transcript.objects.filter(pk__in=transcripts, worker=worker, status=Status.RUNNING)
+    held = Transcript.objects.filter(pk__in=transcripts, worker=worker, status__in=IN_HAND)
     held.update(tries=Greatest(F("tries") - 1, 0))
 
 
 def beat(running: list[int]) -> None:
     """Say which transcripts this process has in hand."""
-    Transcript.objects.filter(pk__in=running, status=Status.RUNNING).update(beat=Now())
+    Transcript.objects.filter(pk__in=running, status__in=IN_HAND).update(beat=Now())
 
 
 def still_held(run: Run) -> None:
     """Raise :class:`Superseded` unless this attempt is the newest one and wanted."""
-    held = Transcript.objects.filter(pk=run.id, attempt=run.attempt, status=Status.RUNNING)
-    if not held.exists():
+    if not _in_hand(run).exists():
         raise Superseded
 
 
@@ -189,11 +243,11 @@ LEFT JOIN procrastinate_jobs j ON j.id = t.job
 LEFT JOIN procrastinate_workers e ON e.id = j.worker_id
 LEFT JOIN jobs_worker w ON w.id = t.worker
 WHERE j.status IS DISTINCT FROM 'todo' AND CASE
-    WHEN t.status = 'RUNNING' THEN
+    WHEN t.status = 'RUNNING' OR t.status = 'DOWNLOADING' AND t.worker <> '' THEN
         least(t.beat, coalesce(w.beat, '-infinity')) < now() - %(silence)s * interval '1 second'
-    WHEN t.status = 'PENDING' AND j.status = 'doing' THEN
+    WHEN t.status IN ('PENDING', 'DOWNLOADING') AND j.status = 'doing' THEN
         coalesce(e.last_heartbeat, '-infinity') < now() - %(silence)s * interval '1 second'
-    ELSE t.status = 'PENDING' END
+    ELSE t.status IN ('PENDING', 'DOWNLOADING') END
 ORDER BY t.id FOR UPDATE OF t SKIP LOCKED
 """
 
@@ -202,8 +256,12 @@ def _locked(transcript: int) -> models.QuerySet[Transcript]:
     return Transcript.objects.select_for_update().filter(pk=transcript)
 
 
+def _in_hand(run: Run) -> models.QuerySet[Transcript]:
+    return Transcript.objects.filter(pk=run.id, attempt=run.attempt, status__in=IN_HAND)
+
+
 def _held(run: Run) -> Transcript:
-    row = _locked(run.id).filter(attempt=run.attempt, status=Status.RUNNING).first()
+    row = _in_hand(run).select_for_update().first()
     if row is None:
         raise Superseded
     return row

@@ -27,7 +27,9 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
 from auricle.core.errors import AuricleError, BadRequest, from_code
-from auricle.library.models import UNFINISHED, Segment, Status, Transcript
+from auricle.library.models import UNFINISHED, Batch, Segment, Status, Transcript
+from auricle.library.words import to_word
+from auricle.transcript import Word
 from auricle.transcript.search import tsquery
 
 WINDOW_S = 29.0
@@ -74,6 +76,10 @@ class State:
     """An estimate that becomes exact as the work goes on: silence needs no windows."""
     seconds_done: float
     duration: float
+    bytes_done: int
+    """Of a download."""
+    bytes_all: int
+    """0 while that is not known."""
     error: AuricleError | None
 
     @property
@@ -87,6 +93,8 @@ class State:
             "windows_all": self.windows_all,
             "seconds_done": round(self.seconds_done, 3),
             "duration": round(self.duration, 3),
+            "bytes_done": self.bytes_done,
+            "bytes_all": self.bytes_all,
         }
 
 
@@ -102,6 +110,8 @@ def state_of(row: Transcript) -> State:
         row.windows_done + more,
         row.seconds_done,
         row.duration,
+        row.bytes_done if row.source else row.size,
+        row.size,
         error,
     )
 
@@ -153,6 +163,12 @@ def search(rows: QuerySet[Transcript], asked: str) -> QuerySet[Transcript]:
             said = Segment.objects.filter(matches, transcript=OuterRef("pk"))
             rows = rows.filter(Q(Exists(said)) | Q(title__icontains=word))
     return rows
+
+
+def words_after(transcript: int, batches: int) -> list[list[Word]]:
+    """The words that an unfinished transcript has so far, batch by batch, after the first ones."""
+    rows = Batch.objects.filter(transcript=transcript)[batches:]
+    return [[to_word(word) for word in row.words] for row in rows]
 
 
 def delivered(transcript: int) -> str:

@@ -3,7 +3,7 @@
 Untrusted bytes are only ever parsed in jailed child processes: :class:`MediaPool` is the way in.
 """
 
-from auricle.media.info import SAMPLE_RATE, MediaInfo
+from auricle.media.info import ENCODINGS, SAMPLE_RATE, MediaInfo, RawAudio
 from auricle.media.pool import MediaPool
 
-__all__ = ["SAMPLE_RATE", "MediaInfo", "MediaPool"]
+__all__ = ["ENCODINGS", "SAMPLE_RATE", "MediaInfo", "MediaPool", "RawAudio"]

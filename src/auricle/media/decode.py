@@ -8,6 +8,7 @@ needs an ``encoding``).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 
 import av
@@ -18,8 +19,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from auricle.core.errors import BadMedia, TooLarge
-from auricle.media.info import SAMPLE_RATE, MediaInfo
+from auricle.core.errors import BadMedia, TooLong
+from auricle.media.info import SAMPLE_RATE, MediaInfo, RawAudio
 from auricle.media.mixdown import Mixer
 
 BLOCK_SAMPLES = 10 * SAMPLE_RATE
@@ -42,12 +43,23 @@ FORMATS = (
 _RAW_FORMATS = {"g722": "g722"}
 
 
-def probe(file: IO[bytes], name: str = "") -> MediaInfo:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A recording to be read."""
+
+    file: IO[bytes]
+    name: str = ""
+    """As its sender called it."""
+    raw: RawAudio | None = None
+    """How to read it if it has no header."""
+
+
+def probe(source: Source) -> MediaInfo:
     """Identify a recording and make sure that sound comes out of it.
 
     Raises :class:`BadMedia` if it cannot be read, has no audio track, or gives no samples.
     """
-    with _open(file, name) as container:
+    with _open(source) as container:
         stream = _tracks(container)[0]
         info = MediaInfo(
             duration=_duration(container, stream),
@@ -61,21 +73,21 @@ def probe(file: IO[bytes], name: str = "") -> MediaInfo:
     return info
 
 
-def decode(file: IO[bytes], name: str, max_seconds: float) -> Iterator[NDArray[np.float32]]:
+def decode(source: Source, max_seconds: float) -> Iterator[NDArray[np.float32]]:
     """Yield the recording's sound in blocks of at most :data:`BLOCK_SAMPLES`, mono, 16 kHz, -1..1.
 
     Several tracks: the first with sound. Several channels: mixed down.
-    Raises :class:`BadMedia` if nothing could be decoded, :class:`TooLarge` past ``max_seconds``.
+    Raises :class:`BadMedia` if nothing could be decoded, :class:`TooLong` past ``max_seconds``.
     """
-    index = _track_with_sound(file, name, max_seconds)
-    with _open(file, name) as container:
+    index = _track_with_sound(source, max_seconds)
+    with _open(source) as container:
         stream = _tracks(container)[index]
         left = int(max_seconds * SAMPLE_RATE)
         samples = _Blocks()
         for piece in _mono(container, stream):
             left -= len(piece)
             if left < 0:
-                raise TooLarge(
+                raise TooLong(
                     f"The recording is longer than {max_seconds / 3600:g} hours. Split it."
                 )
             yield from samples.add(piece)
@@ -96,25 +108,40 @@ _NOTHING_DECODED = (
 _NO_AUDIO = "The file has no audio track. Send a recording with sound."
 
 
-def _open(file: IO[bytes], name: str) -> InputContainer:
-    file.seek(0)
+def _open(source: Source) -> InputContainer:
+    source.file.seek(0)
+    if source.raw is not None:
+        return _open_raw(source.file, source.raw)
     try:
-        container = _open_as(file, None)
+        container = _open_as(source.file, None)
     except (av.FFmpegError, ValueError) as error:
-        raw = _RAW_FORMATS.get(name.rpartition(".")[2].lower())
-        if raw is None or not file.seek(0, 2):
+        raw = _RAW_FORMATS.get(source.name.rpartition(".")[2].lower())
+        if raw is None or not source.file.seek(0, 2):
             raise BadMedia(_NOT_MEDIA) from error
-        file.seek(0)
-        container = _open_as(file, raw)
+        source.file.seek(0)
+        container = _open_as(source.file, raw)
     if not _tracks(container):
         container.close()
         raise BadMedia(_NO_AUDIO)
     return container
 
 
-def _open_as(file: IO[bytes], container_format: str | None) -> InputContainer:
+def _open_raw(file: IO[bytes], raw: RawAudio) -> InputContainer:
+    """Open samples without a header, which FFmpeg believes whatever they are."""
+    content: IO[bytes] | _Widened = file
+    container_format = raw.encoding.removeprefix("pcm_")
+    if container_format == "f16le":  # a codec without a demuxer
+        content, container_format = _Widened(file), "f32le"
+    return _open_as(content, container_format, sample_rate=str(raw.sample_rate), ch_layout="mono")
+
+
+def _open_as(
+    file: IO[bytes] | _Widened, container_format: str | None, **more: str
+) -> InputContainer:
     """Open a file as the format that it is in, or as the one that is given."""
     options = {"protocol_whitelist": "", "format_whitelist": FORMATS}
+    if container_format is not None:
+        options = {"protocol_whitelist": "", **more}
     return av.open(
         _Bytes(file),
         "r",
@@ -127,10 +154,27 @@ def _open_as(file: IO[bytes], container_format: str | None) -> InputContainer:
 class _Bytes:
     """A file without its name: PyAV would pass it on to FFmpeg, which would guess from it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes] | _Widened) -> None:
         self.read = file.read
         self.seek = file.seek
         self.tell = file.tell
+
+
+class _Widened:
+    """Half-precision samples, seen as a file of single-precision ones."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        half = self._file.read(max(2, size // 4 * 2))
+        return np.frombuffer(half[: len(half) // 2 * 2], "<f2").astype("<f4").tobytes()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return 2 * self._file.seek(offset // 2, whence)
+
+    def tell(self) -> int:
+        return 2 * self._file.tell()
 
 
 def _duration(container: InputContainer, stream: AudioStream) -> float | None:
@@ -139,9 +183,9 @@ def _duration(container: InputContainer, stream: AudioStream) -> float | None:
     return container.duration / av.time_base if container.duration else None
 
 
-def _track_with_sound(file: IO[bytes], name: str, max_seconds: float) -> int:
+def _track_with_sound(source: Source, max_seconds: float) -> int:
     """Index of the first audio track in which anything can be heard (0 if none can)."""
-    with _open(file, name) as container:
+    with _open(source) as container:
         tracks = _tracks(container)
         if len(tracks) == 1:
             return 0

@@ -33,6 +33,7 @@ import msgspec
 
 from auricle.core.errors import AuricleError, Internal
 from auricle.media import decode
+from auricle.media.info import RawAudio
 
 HEADER = struct.Struct("<cI")
 MEMORY_BYTES = 2 << 30
@@ -51,6 +52,7 @@ class Request:
     action: str
     """``probe``, ``decode`` or ``describe`` (answers what the jail could shut off)."""
     name: str = ""
+    raw: RawAudio | None = None
     max_seconds: float = 0.0
     cpu_seconds: int = 60
 
@@ -90,9 +92,11 @@ def _warm_up() -> None:
         file.setframerate(8000)
         file.writeframes(bytes(3200))
     av.logging.set_level(None)
-    decode.probe(silence)
-    for _ in decode.decode(silence, "", 1.0):
-        pass
+    for raw in (None, RawAudio("pcm_f16le", 8000)):
+        source = decode.Source(silence, "", raw)
+        decode.probe(source)
+        for _ in decode.decode(source, 1.0):
+            pass
 
 
 def _child(request: Request, input_fd: int, output_fd: int, no_network: bool) -> None:
@@ -177,13 +181,14 @@ class _Output:
 
 
 def _serve(request: Request, recording: IO[bytes], output: _Output, no_network: bool) -> None:
+    source = decode.Source(recording, request.name, request.raw)
     if request.action == "describe":
         output.send(b"I", json.dumps({"network_namespace": no_network}).encode())
     elif request.action == "probe":
-        info = decode.probe(recording, request.name)
+        info = decode.probe(source)
         output.send(b"I", json.dumps(asdict(info)).encode())
     else:
-        for block in decode.decode(recording, request.name, request.max_seconds):
+        for block in decode.decode(source, request.max_seconds):
             output.send(b"S", block.tobytes())
     output.send(b"D")
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.core.errors import BadMedia, Internal, from_code
-from auricle.media.info import MediaInfo
+from auricle.media.info import MediaInfo, RawAudio
 
 PROBE_CPU_SECONDS = 30
 DECODE_CPU_SECONDS = 1800
@@ -52,23 +52,32 @@ class MediaPool:
         with self._lock:
             self._stop()
 
-    def probe(self, file: IO[bytes], name: str = "") -> MediaInfo:
-        """Identify a recording. Raises :class:`BadMedia` when it cannot be transcribed."""
-        request = {"action": "probe", "name": _plain(name), "cpu_seconds": PROBE_CPU_SECONDS}
+    def probe(self, file: IO[bytes], name: str = "", raw: RawAudio | None = None) -> MediaInfo:
+        """Identify a recording; ``raw`` says how samples without a header are to be read.
+
+        Raises :class:`BadMedia` when it cannot be transcribed.
+        """
+        request = {
+            "action": "probe",
+            "name": _plain(name),
+            "raw": raw,
+            "cpu_seconds": PROBE_CPU_SECONDS,
+        }
         frames = self._ask(request, file.fileno())
         return msgspec.json.decode(_payload(frames, b"I"), type=MediaInfo)
 
     def decode(
-        self, file: IO[bytes], name: str = "", *, max_seconds: float
+        self, file: IO[bytes], name: str = "", *, max_seconds: float, raw: RawAudio | None = None
     ) -> Generator[NDArray[np.float32]]:
         """Yield blocks of mono float32 samples at 16 kHz, in -1..1.
 
         Only what is asked for is decoded, so memory stays bounded. Raises :class:`BadMedia` for
-        what is no recording, :class:`TooLarge` past ``max_seconds``.
+        what is no recording, :class:`TooLong` past ``max_seconds``.
         """
         request = {
             "action": "decode",
             "name": _plain(name),
+            "raw": raw,
             "max_seconds": max_seconds,
             "cpu_seconds": DECODE_CPU_SECONDS,
         }

@@ -15,7 +15,7 @@ from auricle.core.settings import load
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Whoever signs up gets an account on the free plan."""
+    """Whoever signs up gets an account on the plan that they choose."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return load().signup == "open"
@@ -35,5 +35,5 @@ class Adapter(DefaultAccountAdapter):  # type: ignore[misc]
         with transaction.atomic():
             saved: User = super().save_user(request, user, form, commit)
             if commit:
-                give_account(saved)
+                give_account(saved, form.cleaned_data.get("plan"))
         return saved

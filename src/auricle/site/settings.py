@@ -121,6 +121,7 @@ SECURE_PROXY_SSL_HEADER = None  # the scheme comes from the server, which knows 
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "auricle.site.signup.SignupForm"
 ACCOUNT_ADAPTER = "auricle.site.adapter.Adapter"
 ACCOUNT_SESSION_REMEMBER = True
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
@@ -160,6 +161,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": 'Errors are `{"error": "what happened and what to do"}`.',
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "auricle.site.api.errors.describe",
+    ],
 }
 
 # Logging is set up by the process itself (auricle.core.logging).

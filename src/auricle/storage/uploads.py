@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import shutil
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -46,6 +48,12 @@ class Upload:
                 "The server has no room for the upload. Try again later.", retry_after=60
             ) from error
 
+    def restart(self) -> None:
+        """Forget what was written, and begin anew."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+        self.size, self._hash = 0, hashlib.sha256()
+
     @property
     def sha256(self) -> str:
         """Of the bytes so far, in hexadecimal."""
@@ -69,11 +77,18 @@ class Uploads:
         """Make room for an upload."""
         return Upload(self._folder / new_id(), max_bytes)
 
-    def sweep(self) -> int:
-        """Delete what a killed process has left; to be called while nothing is being received."""
-        left = [file for file in self._folder.iterdir() if file.is_file()]
-        for file in left:
-            file.unlink()
+    def sweep(self, older_than_s: float = 0.0) -> int:
+        """Delete what killed processes have left: all that was last written before so long.
+
+        To be called while nothing that old is being received.
+        """
+        before = time.time() - older_than_s
+        left = [path for path in self._folder.iterdir() if path.stat().st_mtime <= before]
+        for path in left:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
         return len(left)
 
 

@@ -20,12 +20,16 @@ from auricle.jobs.services import CHORES, DELIVER, MAIL, forget_ended_jobs
 from auricle.library import mail
 from auricle.library import services as library
 from auricle.library.models import Transcript
-from auricle.storage import Blobs
+from auricle.storage import Blobs, Uploads
 
 log = logging.getLogger(__name__)
 
 ORPHANED_AFTER = timedelta(hours=2)
 """Age of a blob that no transcript knows, after which no request can still be about to name it."""
+
+LEFT_AFTER_S = 3600.0
+"""Age of what a killed worker has left of a download; one that goes on is written to all the time.
+"""
 
 KEEP_JOBS_HOURS = 7 * 24
 
@@ -38,6 +42,7 @@ class Chores:
 
     def __init__(self, settings: Settings, blobs: Blobs) -> None:
         self._blobs = blobs
+        self._drafts = Uploads(settings.downloads_dir)
         self._client = client(Guard(settings.url_allow_hosts))
 
     def register(self, app: App) -> None:
@@ -66,6 +71,7 @@ class Chores:
     def sweep(self, timestamp: int) -> None:
         """Delete what nobody may see, needs, or knows of any more."""
         db.patiently(self._forget)
+        self._drafts.sweep(older_than_s=LEFT_AFTER_S)
         orphans = list(self._blobs.older_than(ORPHANED_AFTER))
         for key in db.patiently(_unknown, orphans):
             log.warning("deleting a recording that no transcript knows: %s", key)

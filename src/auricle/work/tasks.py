@@ -1,114 +1,71 @@
-"""What the job engine runs in a worker: transcriptions.
+"""What the job engine runs in a worker: downloads and transcriptions.
 
 Tasks are deferred by name, from processes that never import this module.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
 from typing import Any
 
+import msgspec
 from procrastinate import App
 
 from auricle import db
-from auricle.core.errors import AuricleError, Internal, ModelNotInstalled, NotFound, Unavailable
+from auricle.core.errors import Internal, NotFound
 from auricle.credits.services import minutes
 from auricle.desk import endings
-from auricle.jobs.services import TRANSCRIBE
+from auricle.jobs.services import DOWNLOAD, TRANSCRIBE
 from auricle.library import runs
-from auricle.library.runs import Run, Superseded
+from auricle.library.runs import Run
+from auricle.media import RawAudio
 from auricle.speech import SpeechOptions
 from auricle.speech.progress import Checkpoint, Progress, Watcher
 from auricle.storage import Blobs
 from auricle.transcript import Transcript
+from auricle.work.attempts import Attempts, Ending
+from auricle.work.downloader import Downloader
 from auricle.work.transcriber import FileJob, Transcriber
 
-log = logging.getLogger(__name__)
-
-_OURS = Internal("Something went wrong here; it has been logged. Send the recording again.")
 _LOST = Internal("The recording was lost before it was transcribed. Send it again.")
 
 
-class Transcriptions:
-    """Transcribes recordings of the library."""
+class Tasks:
+    """The steps of a recording of the library."""
 
-    def __init__(self, worker: str, transcriber: Transcriber, blobs: Blobs) -> None:
-        self._worker = worker
+    def __init__(
+        self, attempts: Attempts, transcriber: Transcriber, downloader: Downloader, blobs: Blobs
+    ) -> None:
+        self._attempts = attempts
         self._transcriber = transcriber
+        self._downloader = downloader
         self._blobs = blobs
-        self._lock = threading.Lock()
-        self._running: set[tuple[int, int]] = set()
 
     def register(self, app: App) -> None:
         """Make the job engine call us."""
-        app.task(name=TRANSCRIBE)(self.run)
+        app.task(name=TRANSCRIBE)(self.transcribe)
+        app.task(name=DOWNLOAD)(self.download)
 
-    @property
-    def running(self) -> list[int]:
-        """The transcripts that this process works on."""
-        with self._lock:
-            return [transcript for transcript, _ in self._running]
+    def transcribe(self, transcript: int) -> None:
+        """Transcribe a recording."""
+        self._attempts.make(transcript, runs.claim, self._transcribe)
 
-    def run(self, transcript: int) -> None:
-        """Transcribe, or do nothing if it is done, deleted, or somebody else's.
+    def download(self, transcript: int) -> None:
+        """Download a recording; its transcription is queued when it is here."""
+        self._attempts.make(transcript, runs.claim_download, self._downloader.download)
 
-        While database or store are away, nothing can be recorded: the transcript is left as it is,
-        gives no sign of life, and is taken up again like a dead worker's.
-        """
-        try:
-            self._settle(transcript)
-        except Superseded:
-            log.info("transcript %d is not ours any more", transcript)
-        except Unavailable as error:
-            log.warning("transcript %d is left for later: %s", transcript, error.message)
+    def _transcribe(self, run: Run) -> Ending:
+        return partial(endings.succeed, run, self._heard(run))
 
-    def _settle(self, transcript: int) -> None:
-        """Bring one attempt to an end that is recorded."""
-        try:
-            run = db.patiently(runs.claim, transcript, self._worker)
-        except Internal as error:
-            self._clean_up(db.patiently(endings.fail, transcript, error))
-            return
-        if run is None:
-            return
-        with self._listed(run):
-            end = self._attempt(run)
-        self._clean_up(db.patiently(end))
-
-    def _attempt(self, run: Run) -> Callable[[], str]:
-        """Transcribe; returns how to record the end."""
-        try:
-            return partial(endings.succeed, run, self._transcribe(run))
-        except Superseded:
-            raise
-        except AuricleError as error:
-            if isinstance(error, Unavailable) and not isinstance(error, ModelNotInstalled):
-                db.patiently(runs.let_go, [run.id], self._worker)
-                raise
-            log.info("transcript %d failed: %s", run.id, error.message)
-            return partial(endings.fail, run.id, error, run)
-        except Exception:
-            log.exception("transcript %d failed", run.id)
-            return partial(endings.fail, run.id, _OURS, run)
-
-    @contextmanager
-    def _listed(self, run: Run) -> Iterator[None]:
-        with self._lock:
-            self._running.add((run.id, run.attempt))
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running.discard((run.id, run.attempt))
-
-    def _transcribe(self, run: Run) -> Transcript:
-        options = _speech(run.options)
-        job = FileJob(run.file_name, run.model, options, run.options["max_seconds"])
+    def _heard(self, run: Run) -> Transcript:
+        job = FileJob(
+            name=run.file_name,
+            model=run.model,
+            options=_speech(run.options),
+            max_seconds=run.options["max_seconds"],
+            raw=msgspec.convert(run.options["raw"], RawAudio | None),
+        )
         try:
             with self._blobs.open(run.blob) as file:
                 return self._transcriber.transcribe(
@@ -119,10 +76,6 @@ class Transcriptions:
                 )
         except NotFound as error:
             raise _LOST from error
-
-    def _clean_up(self, blob: str) -> None:
-        if blob:
-            self._blobs.delete(blob)
 
 
 class _Recorder(Watcher):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.core.settings import Settings
-from auricle.media import MediaPool
+from auricle.media import MediaPool, RawAudio
 from auricle.models import CATALOG, ModelStore, find
 from auricle.models.residency import Residency
 from auricle.speech import SpeechOptions
@@ -40,6 +40,7 @@ class FileJob:
     options: SpeechOptions
     max_seconds: float
     """Decoded seconds above which it is refused."""
+    raw: RawAudio | None = None
 
 
 class Transcriber:
@@ -69,7 +70,7 @@ class Transcriber:
         """Transcribe a file with an installed model; ``watcher`` may raise to stop it."""
         with self._models.hold(job.model) as engine, self.meter.transcribing():
             found = transcribe(
-                self._media.decode(file, job.name, max_seconds=job.max_seconds),
+                self._media.decode(file, job.name, max_seconds=job.max_seconds, raw=job.raw),
                 engine,
                 job.options,
                 voice=self._voice,

@@ -31,15 +31,18 @@ from auricle.library import runs
 from auricle.media import MediaPool
 from auricle.models import ModelStore, default_model
 from auricle.storage import Blobs
+from auricle.work.attempts import Attempts
 from auricle.work.chores import Chores
 from auricle.work.device import gpu
-from auricle.work.tasks import Transcriptions
+from auricle.work.downloader import Downloader
+from auricle.work.tasks import Tasks
 from auricle.work.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
 
-SHORT, LONG, SMALL = 6, 4, 8
-"""Short and long transcriptions, which share the engine batch by batch, and chores at a time."""
+SHORT, LONG, DOWNLOADS, SMALL = 6, 4, 6, 8
+"""Short and long transcriptions, which share the engine batch by batch, downloads, and chores at a
+time."""
 
 AGAIN_S = 1.0
 
@@ -58,7 +61,7 @@ def run(settings: Settings, leash: IO[bytes] | None = None) -> None:
 async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(2 * (SHORT + LONG + SMALL)))
+    loop.set_default_executor(ThreadPoolExecutor(2 * (SHORT + LONG + DOWNLOADS + SMALL)))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if leash is not None:
@@ -66,7 +69,7 @@ async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
     with MediaPool() as media:
         transcriber = Transcriber(settings, ModelStore(settings.models_dir), media)
         await asyncio.to_thread(_warm_up, transcriber, settings)
-        again = await _Worker(settings, transcriber).work(stop)
+        again = await _Worker(settings, transcriber, media).work(stop)
         # Neither by returning nor by closing anything: what still runs in threads, for hours
         # perhaps, would be waited for, or would fail. As it is, it goes on elsewhere.
         if again:
@@ -91,12 +94,14 @@ def _watch(leash: IO[bytes], loop: asyncio.AbstractEventLoop, stop: asyncio.Even
 class _Worker:
     """Two things beside each other: taking jobs, and the heart."""
 
-    def __init__(self, settings: Settings, transcriber: Transcriber) -> None:
+    def __init__(self, settings: Settings, transcriber: Transcriber, media: MediaPool) -> None:
         self._silence = settings.worker_timeout_s
         self._transcriber = transcriber
         blobs = Blobs(settings)
         self._info = _describe(transcriber)
-        self._transcriptions = Transcriptions(self._info.id, transcriber, blobs)
+        self._attempts = Attempts(self._info.id, blobs)
+        downloader = Downloader(settings, media, blobs)
+        self._tasks = Tasks(self._attempts, transcriber, downloader, blobs)
         self._chores = Chores(settings, blobs)
         self._engines: list[JobEngine] = []
         self._begun, self._beating = False, True
@@ -118,12 +123,12 @@ class _Worker:
         return not stopping.done()
 
     def _leave(self) -> None:
-        runs.let_go(self._transcriptions.running, self._info.id)
+        runs.let_go(self._attempts.running, self._info.id)
         jobs.unregister(self._info.id)
 
     async def _take(self) -> None:
         """Run the job engine; ends, if ever, when something is wrong with it."""
-        self._transcriptions.register(jobs_app)
+        self._tasks.register(jobs_app)
         self._chores.register(jobs_app)
         connector = jobs_app.connector.get_worker_connector()  # type: ignore[attr-defined]
         models = self._info.models
@@ -132,6 +137,7 @@ class _Worker:
                 self._engines = [
                     self._engine(app, [*map(jobs.short_queue, models)], SHORT),
                     self._engine(app, [*map(jobs.long_queue, models)], LONG),
+                    self._engine(app, [jobs.DOWNLOADS], DOWNLOADS),
                     self._engine(app, [jobs.CHORES], SMALL),
                 ]
                 running = (engine.run() for engine in self._engines)  # type: ignore[no-untyped-call]
@@ -187,11 +193,11 @@ class _Worker:
     def _tell(self) -> None:
         silence = timedelta(seconds=self._silence)
         jobs.register(self._info, self._stats())
-        runs.beat(self._transcriptions.running)
+        runs.beat(self._attempts.running)
         jobs.forget_dead(silence)
         jobs.rescue_chores(silence)
         if rescued := endings.rescue(silence):
-            log.warning("%d transcriptions of dead workers go on", rescued)
+            log.warning("%d recordings of dead workers go on", rescued)
         self._beating = self._engines_beat(silence)
 
     def _engines_beat(self, silence: timedelta) -> bool:

@@ -72,6 +72,18 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "welcome_credits",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Credits granted once, to each new account."
+                    ),
+                ),
+                (
+                    "signup",
+                    models.BooleanField(
+                        default=False, help_text="Whether people may sign up for it."
+                    ),
+                ),
+                (
                     "daily_transcriptions",
                     models.PositiveIntegerField(
                         blank=True,

@@ -9,12 +9,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.background import BackgroundTask
 
-from auricle.accounts.keys import key_in
 from auricle.core.errors import AuricleError, Unavailable
-from auricle.desk import Desk, Node, TranscriptionRequest
-from auricle.dialects.connection import peer_of, unless_gone
-from auricle.dialects.errors import install_error_handlers
-from auricle.dialects.multipart import declared_size, read_form
+from auricle.desk import Desk, Node
+from auricle.dialects.connection import key_of, peer_of, unless_gone
+from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.intake import take
 from auricle.dialects.sttai import schema, translate
 from auricle.transcript import Transcript
 
@@ -40,8 +39,7 @@ def create_app(desk: Desk) -> FastAPI:
 
 def render_error(error: AuricleError) -> JSONResponse:
     """STT.ai's error body: one string that says what happened and what to do."""
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return JSONResponse({"error": error.message}, error.status, headers)
+    return JSONResponse({"error": error.message}, error.status, retry_headers(error))
 
 
 @router.post(
@@ -54,44 +52,23 @@ def render_error(error: AuricleError) -> JSONResponse:
 async def transcribe(request: Request) -> Response:
     """Upload a recording; the answer is its transcript with word times."""
     desk: Desk = request.app.state.desk
-    customer = await desk.identify(
-        key_in(request.headers), peer_of(request), DIALECT, anonymous=True
-    )
-    admission = await desk.admit(customer, DIALECT, declared_size(request))
-    with desk.receive(admission) as upload:
-        form = await read_form(request, upload)
-        wanted = translate.to_request(form)
-        fmt = translate.to_format(form)
-        ticket = await desk.submit(admission, upload, wanted)
+    ticket, wanted = await take(request, DIALECT, translate.to_wanted, anonymous=True)
     transcript = await unless_gone(request, desk.result(ticket))
     # Hours of words take seconds to lay out: not where everybody else is waiting.
-    response = await asyncio.to_thread(_render, request, transcript, wanted, fmt)
+    response = await asyncio.to_thread(_render, request, transcript, wanted)
     response.background = BackgroundTask(desk.delivered, ticket)
     return response
 
 
-def _render(
-    request: Request, transcript: Transcript, wanted: TranscriptionRequest, fmt: str
-) -> Response:
+def _render(request: Request, transcript: Transcript, wanted: translate.Wanted) -> Response:
     headers = {"X-Model": transcript.model}
-    if fmt == "json":
-        return JSONResponse(translate.from_transcript(transcript, wanted), headers=headers)
-    text, media_type = translate.to_text(transcript, fmt)
+    if wanted.fmt == "json":
+        content = translate.from_transcript(transcript, wanted.recording)
+        return JSONResponse(content, headers=headers)
+    text, media_type = translate.to_text(transcript, wanted.fmt)
     if translate.wants_json(dict(request.headers)):
         return JSONResponse(text.decode(), headers=headers)
     return Response(text, media_type=media_type, headers=headers)
-
-
-@router.get(
-    "/v1/models",
-    summary="List the models that answer here",
-    responses=schema.MODELS_RESPONSES,
-    tags=["service"],
-)
-async def models(request: Request) -> dict[str, Any]:
-    """No key is needed."""
-    desk: Desk = request.app.state.desk
-    return translate.models_view(await desk.models())
 
 
 @router.get(
@@ -118,7 +95,5 @@ async def health(request: Request) -> JSONResponse:
         node = await desk.node()
     except Unavailable:
         node = Node(())
-    health = translate.health_view(node) | await desk.details(
-        key_in(request.headers), peer_of(request)
-    )
+    health = translate.health_view(node) | await desk.details(key_of(request), peer_of(request))
     return JSONResponse(health, 200 if node.workers else 503)

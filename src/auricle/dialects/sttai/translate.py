@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from auricle.core.errors import BadRequest
@@ -26,38 +27,33 @@ RESPONSE_FORMATS = {
 is the same."""
 
 
-def to_request(form: Form) -> TranscriptionRequest:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a form asks for."""
+
+    recording: TranscriptionRequest
+    fmt: str
+    """json, txt, srt or vtt."""
+
+
+def to_wanted(form: Form) -> Wanted:
     """Read the form's fields. Raises :class:`BadRequest` that names the field and what to send."""
-    if not form.has_file:
-        where = f"It came in {form.misplaced!r}. " if form.misplaced else "No file was sent. "
-        raise BadRequest(f"{where}Send the recording in a multipart field called 'file'.")
-    return TranscriptionRequest(
+    recording = TranscriptionRequest(
         model=form.get("model"),
         language=parse(form.get("language")),
-        diarize=_boolean("diarize", form.get("diarize"), default=True),
+        diarize=form.boolean("diarize", default=True),
         speakers=_speakers(form.get("speakers")),
     )
+    return Wanted(recording, _format(form))
 
 
-def to_format(form: Form) -> str:
-    """Read ``response_format``; returns json, txt, srt or vtt."""
+def _format(form: Form) -> str:
     asked = form.get("response_format").strip().lower() or "json"
     if asked not in RESPONSE_FORMATS:
         raise BadRequest(
             f"Unknown response_format {asked!r}. Send one of: {', '.join(RESPONSE_FORMATS)}."
         )
     return RESPONSE_FORMATS[asked]
-
-
-def _boolean(name: str, value: str, *, default: bool) -> bool:
-    text = value.strip().lower()
-    if text in ("true", "1", "yes", "on"):
-        return True
-    if text in ("false", "0", "no", "off"):
-        return False
-    if text:
-        raise BadRequest(f"{name} must be 'true' or 'false', not {value!r}.")
-    return default
 
 
 def _speakers(value: str) -> int:

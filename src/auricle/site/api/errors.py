@@ -23,6 +23,19 @@ _NOTHING = "There is nothing here. The API is described at /docs/api."
 _OURS = "Something went wrong here; it has been logged. Try again."
 
 
+def describe(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """drf-spectacular's hook: what every operation may answer besides."""
+    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    answer = {
+        "description": "What went wrong.",
+        "content": {"application/json": {"schema": error}},
+    }
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = answer
+    return result
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Django REST framework's hook."""
     if isinstance(error, db.GONE):

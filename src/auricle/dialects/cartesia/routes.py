@@ -1,0 +1,82 @@
+"""The routes. They decide nothing: the desk does, and translate.py knows the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from auricle.core.errors import AuricleError, BadMedia
+from auricle.core.logging import request_id
+from auricle.desk import Desk
+from auricle.dialects.cartesia import schema, translate
+from auricle.dialects.connection import key_of, peer_of, unless_gone
+from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.intake import read_json, take
+
+router = APIRouter()
+
+DIALECT = "cartesia"
+
+
+def create_app(desk: Desk) -> FastAPI:
+    """The application that answers ``/stt`` and ``/access-token``."""
+    app = FastAPI(
+        title="Auricle: Cartesia's speech-to-text API",
+        description=schema.DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.desk = desk
+    app.include_router(router)
+    install_error_handlers(app, render_error)
+    return app
+
+
+def render_error(error: AuricleError) -> JSONResponse:
+    """Cartesia's error body."""
+    content = translate.error_view(error, request_id.get())
+    return JSONResponse(content, error.status, retry_headers(error))
+
+
+@router.post(
+    "/stt",
+    summary="Transcribe a recording",
+    openapi_extra=schema.STT_BODY,
+    responses=schema.STT_RESPONSES,
+    tags=["speech"],
+)
+async def stt(request: Request) -> Response:
+    """Upload a recording, or samples without a header; the answer is its text."""
+    desk: Desk = request.app.state.desk
+    translate.check_version(request.headers, request.query_params)
+    raw = translate.to_raw(request.query_params)
+    try:
+        ticket, wanted = await take(request, DIALECT, partial(translate.to_wanted, raw=raw))
+    except BadMedia as error:
+        raise translate.explained(error, raw) from error
+    transcript = await unless_gone(request, desk.result(ticket))
+    content = await asyncio.to_thread(
+        translate.from_transcript, transcript, wanted, request_id.get()
+    )
+    return JSONResponse(content, headers={"X-Model": transcript.model})
+
+
+@router.post(
+    "/access-token",
+    summary="Make a short-lived access token",
+    openapi_extra=schema.TOKEN_BODY,
+    responses=schema.TOKEN_RESPONSES,
+    tags=["account"],
+)
+async def access_token(request: Request) -> dict[str, str]:
+    """What a server gives to a browser instead of its API key."""
+    desk: Desk = request.app.state.desk
+    translate.check_version(request.headers, request.query_params)
+    seconds, grants = translate.to_grants(await read_json(request))
+    token = await desk.access_token(key_of(request), peer_of(request), DIALECT, seconds, grants)
+    return {"token": token}
