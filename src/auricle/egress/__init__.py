@@ -7,6 +7,7 @@ addresses that passed; each redirect goes the same way. Nothing here waits or re
 
 from auricle.egress.client import Reply, client, exchange, fetch_small
 from auricle.egress.guard import Checked, Guard
+from auricle.egress.transport import connect
 from auricle.egress.webhooks import Delivery, deliver, new_secret, signed
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Guard",
     "Reply",
     "client",
+    "connect",
     "deliver",
     "exchange",
     "fetch_small",

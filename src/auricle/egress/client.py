@@ -27,6 +27,7 @@ _IMPERSONAL = frozenset(
         "content-length",
         "content-type",
         "host",
+        "if-range",
         "range",
         "transfer-encoding",
         "user-agent",

@@ -93,19 +93,8 @@ class _Dialer(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Connect; of what httpcore hands over, only ``timeout`` is heeded."""
         with _as(httpcore.ConnectTimeout, httpcore.ConnectError):
-            return _Stream(
-                self._connect(Deadline.after(self._deadline.left(timeout))), self._deadline
-            )
-
-    def _connect(self, until: Deadline) -> socket.socket:
-        """Try each address for an equal share of the time that is left."""
-        *others, last = self._checked.addresses
-        for tried, address in enumerate(others):
-            try:
-                return _dial(address, self._checked.port, until.left() / (len(others) + 1 - tried))
-            except OSError:
-                continue
-        return _dial(last, self._checked.port, until.left())
+            until = Deadline.after(self._deadline.left(timeout))
+            return _Stream(_dial_any(self._checked, until), self._deadline)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -182,6 +171,29 @@ def _asked(request: httpx.Request) -> httpcore.Request:
         content=request.stream,
         extensions={"timeout": request.extensions.get("timeout", {})},
     )
+
+
+def connect(guard: Guard, host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect to a host that passes the guard, for somebody who speaks for himself there.
+
+    Raises :class:`AddressRefused` and :class:`Unreachable`.
+    """
+    until = Deadline.after(timeout_s)
+    name = f"[{host}]" if ":" in host else host
+    with in_words(host), _as(httpcore.ConnectTimeout, httpcore.ConnectError):
+        checked = guard.check(f"http://{name}:{port}/", until.left(LOOKUP_S))
+        return _dial_any(checked, until)
+
+
+def _dial_any(checked: Checked, until: Deadline) -> socket.socket:
+    """Try each address for an equal share of the time that is left."""
+    *others, last = checked.addresses
+    for tried, address in enumerate(others):
+        try:
+            return _dial(address, checked.port, until.left() / (len(others) + 1 - tried))
+        except OSError:
+            continue
+    return _dial(last, checked.port, until.left())
 
 
 def _dial(address: Address, port: int, timeout_s: float) -> socket.socket:
