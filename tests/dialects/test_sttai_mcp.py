@@ -24,7 +24,6 @@ from endpoints import endpoint, says
 @pytest.fixture
 def tools(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STT_API_KEY", server.key)
-    monkeypatch.setattr(sttai.client, "DEFAULT_BASE_URL", server.url)
     made = sttai.client.STTClient.__init__
     monkeypatch.setattr(
         sttai.client.STTClient,
