@@ -71,9 +71,11 @@ def endpoint(
             )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield here
-        server.shutdown()
-        thread.join()
+        try:
+            yield here
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def says(status: int = 200, body: bytes = b"", **headers: str) -> Answer:
@@ -110,9 +112,11 @@ def wire(first: bytes, then: bytes, pause_s: float) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        over.set()
-        thread.join(5)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            thread.join(5)
 
 
 @contextmanager
@@ -130,9 +134,11 @@ def dawdler(pause_s: float) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield listener.getsockname()[1]
-        over.set()
-        thread.join(5)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            over.set()
+            thread.join(5)
 
 
 def resolver(names: dict[str, list[list[str]]]) -> Callable[..., list[object]]:

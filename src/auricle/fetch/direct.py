@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from auricle.core.errors import AuricleError, BadMedia, Unreachable
+from auricle.core.errors import AddressRefused, AuricleError, BadMedia, Unreachable
 from auricle.egress import exchange
 from auricle.fetch.names import file_name
 from auricle.fetch.transfer import Limits, Sink, Watch, too_large
@@ -114,7 +114,7 @@ class Download:
         try:
             request = self._client.build_request("GET", self._url, headers=headers)
         except httpx.InvalidURL as error:
-            raise Unreachable(f"This is not a URL: {error}.") from error
+            raise AddressRefused(f"This is not a URL: {error}.") from error
         left_s = self._watch.left_s()
         return exchange(self._client, request, deadline_s=left_s, follow_redirects=True)
 

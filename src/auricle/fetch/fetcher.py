@@ -92,5 +92,6 @@ class Fetcher:
         if not self._extractors:
             return BadMedia(f"{said} file itself.")
         names = list(dict.fromkeys(name.partition(":")[0] for name in self._extractors))
-        more = ["others"] if len(names) > _NAMED else []
-        return BadMedia(f"{said} file itself, or of a page of: {', '.join(names[:_NAMED] + more)}.")
+        *first, last = names if len(names) <= _NAMED else [*names[:_NAMED], "others"]
+        platforms = " and ".join(filter(None, (", ".join(first), last)))
+        return BadMedia(f"{said} file itself, or of a page of: {platforms}.")

@@ -44,13 +44,13 @@ def shut_in(readable: Iterable[Path], max_bytes: int, cpu_s: int) -> None:
     _landlock(readable)
     for limit, most in {
         resource.RLIMIT_AS: MEMORY_BYTES,
-        resource.RLIMIT_CPU: cpu_s,
         resource.RLIMIT_FSIZE: max_bytes,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_NPROC: 0,
         resource.RLIMIT_CORE: 0,
     }.items():
         resource.setrlimit(limit, (most, most))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))  # SIGXCPU says why, then SIGKILL
     if os.geteuid() == 0:
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)

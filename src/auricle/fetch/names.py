@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 
 import httpx
 
@@ -30,7 +31,13 @@ def one_line(text: str) -> str:
 
 
 def _disposition(header: str) -> str:
-    """The file name of a Content-Disposition header (RFC 6266), decoded; "" without one."""
+    """The file name of a Content-Disposition header, decoded; "" without one.
+
+    Where both forms stand, ``filename*`` counts (RFC 6266, 4.3).
+    """
     message = Message()
     message["Content-Disposition"] = header
-    return message.get_filename("") if header else ""
+    parameters = message.get_params([], "content-disposition") if header else []
+    names = [value for name, value in parameters if name.lower() == "filename"]
+    names.sort(key=lambda value: isinstance(value, str))  # the other form is a tuple
+    return collapse_rfc2231_value(names[0]) if names else ""

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -106,13 +107,13 @@ def _attempts(secret: str) -> dict[str, Callable[[], object]]:
 def _fast_open() -> object:
     """Ask the kernel to connect a socket that we hold by sending through it."""
     msg_fastopen = 0x20000000
-    descriptors = [int(name) for name in range(3, 64) if _is_socket(name)]
-    with socket.socket(fileno=os.dup(descriptors[0])) as held:
-        return held.sendto(b"x", msg_fastopen, ("127.0.0.1", 80))
+    held = next(number for number in range(3, 64) if _is_socket(number))
+    with socket.socket(fileno=os.dup(held)) as sock:
+        return sock.send(b"x", msg_fastopen)
 
 
 def _is_socket(descriptor: int) -> bool:
     try:
-        return os.readlink(f"/proc/self/fd/{descriptor}").startswith("socket:")
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
     except OSError:
         return False
