@@ -13,7 +13,7 @@ export UV_SYSTEM_CERTS ?= true
 
 setup: $(VENV)/.run $(AURICLE_MODELS)/base/model.bin  ## what running needs: packages and the default model
 
-setup-dev: setup $(VENV)/.dev  ## what testing needs on top
+setup-dev: setup $(VENV)/.dev tests/node/node_modules/.package-lock.json  ## what testing needs on top
 
 $(VENV)/.bootstrap: requirements/bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ $(VENV)/.run: requirements/run.txt pyproject.toml $(VENV)/.bootstrap
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	touch $@
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
+	cd tests/node && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(AURICLE_MODELS)/base/model.bin: | $(VENV)/.run

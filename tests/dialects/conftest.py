@@ -32,7 +32,7 @@ def pcm(recording: Path) -> bytes:
     """The same, as 16-bit samples of 16 kHz without a header."""
     samples, rate = read_wav(recording)
     third = samples[: 5 * rate].reshape(-1, rate // 16_000).mean(axis=1)
-    return (third * 32767).astype("<i2").tobytes()
+    return bytes((third * 32767).astype("<i2").tobytes())
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,8 @@ HOST, KEY = "https://api.stt.ai", "YOUR_API_KEY"
 def page(request: pytest.FixtureRequest) -> list[str]:
     if not SEEDS.is_dir():
         pytest.skip("the API pages of ../shared/seeds are not here")
-    return (SEEDS / request.param).read_text().splitlines()
+    name: str = request.param
+    return (SEEDS / name).read_text().splitlines()
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_the_example_of_our_readme(server: Server, folder: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     program = readme.partition("```js\n")[2].partition("```")[0]
     assert 0 < len(program.splitlines()) <= 10
-    program = program.replace("http://127.0.0.1:8080", server.url).replace(KEY, server.key)
+    program = program.replace("http://127.0.0.1:8000", server.url).replace(KEY, server.key)
     (folder / "example.mjs").write_text(program)
     done = subprocess.run(["node", "example.mjs"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -36,7 +36,7 @@ def call(tool: str, **arguments: Any) -> Any:
     """Call a tool as an MCP client does; returns what it answers."""
     content = asyncio.run(sttai_mcp.server.mcp.call_tool(tool, arguments))
     blocks = content[0] if isinstance(content, tuple) else content
-    return json.loads(blocks[0].text)  # type: ignore[index, union-attr]
+    return json.loads(blocks[0].text)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import trustme
 
-from auricle.core.errors import AddressRefused, BadMedia, TooLarge, Unavailable, Unreachable
+from auricle.core.errors import AddressRefused, BadMedia, Internal, TooLarge, Unreachable
 from auricle.fetch import EXTRACTORS, Fetcher, Limits
 from endpoints import Answer, Endpoint, endpoint, redirects, resolver, says, wire
 
@@ -638,7 +638,7 @@ def test_a_killed_process_is_told(work: Path) -> None:
 
     with (
         endpoint(site({"page": {"do": "hang"}})) as there,
-        pytest.raises(Unavailable, match=r"was ended \(SIGKILL\)"),
+        pytest.raises(Internal, match=r"was ended \(SIGKILL\)"),
     ):
         watch(there, work, told=kill)
 

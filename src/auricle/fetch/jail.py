@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.core.errors import Unavailable
+from auricle.core.errors import BadMedia
 
 MEMORY_BYTES = 2 << 30
 _OPEN_FILES = 64
@@ -37,7 +37,7 @@ def shut_in(readable: Iterable[Path], max_bytes: int, cpu_s: int) -> None:
     """Shut this process into its current folder.
 
     ``readable`` are files and folders that may be read besides, ``max_bytes`` limits each file.
-    Raises :class:`Unavailable` and ``OSError`` where that cannot be done.
+    Raises :class:`BadMedia` and ``OSError`` where that cannot be done.
     """
     filter_ = _program(_machine())
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
@@ -60,7 +60,7 @@ def shut_in(readable: Iterable[Path], max_bytes: int, cpu_s: int) -> None:
 
 
 def check_machine() -> None:
-    """Raise :class:`Unavailable` where there is no such jail."""
+    """Raise :class:`BadMedia` where there is no such jail."""
     _machine()
 
 
@@ -187,7 +187,7 @@ _MSG_FASTOPEN = 0x20000000
 def _machine() -> _Machine:
     system = os.uname()
     if system.sysname != "Linux" or system.machine not in _MACHINES:
-        raise Unavailable(
+        raise BadMedia(
             f"Pages of video platforms cannot be read on {system.sysname} {system.machine}: the "
             "safeguards for it are written for Linux on x86_64 and aarch64. Give the address of "
             "the media file itself."

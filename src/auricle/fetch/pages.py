@@ -26,6 +26,7 @@ from auricle.core.errors import (
     AddressRefused,
     AuricleError,
     BadMedia,
+    Internal,
     Unavailable,
     Unreachable,
 )
@@ -74,8 +75,7 @@ class Page:
     def fetch(self, sink: Sink, folder: Path) -> str:
         """Write the recording to the sink and return its title.
 
-        Raises :class:`NoPlatform`, :class:`AddressRefused`, :class:`Unreachable`,
-        :class:`TooLarge`, :class:`BadMedia`, :class:`Unavailable`, and what the sink raises.
+        Raises :class:`NoPlatform`, :class:`AddressRefused`, ZZ:`TooLarge`, :class:`BadMedia`, :class:`Unavailable`, :class:`Internal`, and what the sink raises.
         """
         jail.check_machine()
         self._watch.tell()
@@ -160,7 +160,7 @@ class Page:
             case "memory":
                 raise BadMedia("The platform's page takes more memory than one may use here.")
             case "fault":
-                raise Unavailable(f"Pages of video platforms cannot be read now: {failed.text}")
+                raise Internal(f"Pages of video platforms cannot be read now: {failed.text}")
         if "[Errno 27]" in failed.text:  # EFBIG: the limit on the size of files
             raise too_large(self._task.max_bytes)
         if "[Errno 28]" in failed.text:
@@ -214,9 +214,8 @@ def _ended(process: subprocess.Popen[bytes]) -> NoReturn:
         code = process.wait()
     if code == -signal.SIGXCPU:
         raise BadMedia("The platform's page takes more computing than one may use here.")
-    raise Unavailable(
-        f"The process that reads the platform's page was ended ({_name(code)}). Try again later.",
-        retry_after=60,
+    raise Internal(
+        f"The process that reads the platform's page was ended ({_name(code)}). Try again later."
     )
 
 
