@@ -14,12 +14,21 @@ def named(name: str, seen: list[str]) -> ASGIApp:
 
 def test_the_longest_prefix_of_whole_segments_wins() -> None:
     seen: list[str] = []
-    table = {path: (path, named(path, seen)) for path in ("/", "/v1", "/v1/embed", "/docs/api")}
+    table = {path: (path, named(path, seen)) for path in ("", "/", "/v1", "/v1/embed", "/docs/api")}
     app = Prefixes(table)
 
     async def ask(path: str) -> None:
         await app({"type": "http", "path": path}, None, None)  # type: ignore[arg-type]
 
-    for path in ("/v1/embed", "/v1/embeddings", "/v1/embed/x", "/v1", "/", "/docs", "/docs/api/ui"):
+    for path in (
+        "/v1/embed",
+        "/v1/embeddings",
+        "/v1/embed/x",
+        "/v1",
+        "/",
+        "/docs",
+        "/x/",
+        "/docs/api/ui",
+    ):
         asyncio.run(ask(path))
-    assert seen == ["/v1/embed", "/v1", "/v1/embed", "/v1", "/", "/", "/docs/api"]
+    assert seen == ["/v1/embed", "/v1", "/v1/embed", "/v1", "/", "", "", "/docs/api"]

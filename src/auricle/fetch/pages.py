@@ -75,7 +75,9 @@ class Page:
     def fetch(self, sink: Sink, folder: Path) -> str:
         """Write the recording to the sink and return its title.
 
-        Raises :class:`NoPlatform`, :class:`AddressRefused`, ZZ:`TooLarge`, :class:`BadMedia`, :class:`Unavailable`, :class:`Internal`, and what the sink raises.
+        Raises :class:`NoPlatform`, :class:`AddressRefused`, :class:`Unreachable`,
+        :class:`TooLarge`, :class:`BadMedia`, :class:`Unavailable` for a full disk,
+        :class:`Internal`, and what the sink raises.
         """
         jail.check_machine()
         self._watch.tell()
