@@ -234,7 +234,10 @@ def test_a_disabled_account_is_forbidden(site: Site) -> None:
     found = address(site.server.data / "run")
     assert found
     with psycopg.connect(found.url, autocommit=True) as connection:
-        ask(connection, "UPDATE accounts_account SET disabled = true WHERE name LIKE 'disabled@%'")
+        ask(
+            connection,
+            "UPDATE accounts_account SET disabled = true WHERE name = 'disabled@example.com'",
+        )
     refused(client(site, key_of(member)).get("/status/?task_id=x"), 1003, 403, "disabled")
 
 

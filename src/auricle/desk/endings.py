@@ -125,10 +125,10 @@ def retry(row: Row) -> None:
 def queue(row: Row) -> None:
     """Queue the next step of a transcript, in the caller's transaction."""
     if row.status == Status.DOWNLOADING:
-        job = jobs.defer_download(row.pk)
+        row.job = jobs.defer_download(row.pk)
     else:
-        job = jobs.defer_transcription(row.pk, row.model, row.duration)
-    Row.objects.filter(pk=row.pk).update(job=job)
+        row.job = jobs.defer_transcription(row.pk, row.model, row.duration)
+    row.save(update_fields=["job"])
 
 
 def _release(row: Row) -> str:

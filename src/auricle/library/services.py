@@ -77,7 +77,7 @@ class State:
     seconds_done: float
     duration: float
     bytes_done: int
-    """Of a download."""
+    """Of a download; 0 for what was uploaded."""
     bytes_all: int
     """0 while that is not known."""
     error: AuricleError | None
@@ -88,14 +88,15 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         """As the REST API shows it."""
-        return {
+        found: dict[str, Any] = {
             "windows_done": self.windows_done,
             "windows_all": self.windows_all,
             "seconds_done": round(self.seconds_done, 3),
             "duration": round(self.duration, 3),
-            "bytes_done": self.bytes_done,
-            "bytes_all": self.bytes_all,
         }
+        if self.bytes_done:
+            found |= {"bytes_done": self.bytes_done, "bytes_all": self.bytes_all}
+        return found
 
 
 def state_of(row: Transcript) -> State:
@@ -110,7 +111,7 @@ def state_of(row: Transcript) -> State:
         row.windows_done + more,
         row.seconds_done,
         row.duration,
-        row.bytes_done if row.source else row.size,
+        row.bytes_done,
         row.size,
         error,
     )
