@@ -20,7 +20,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from auricle.core.ids import new_id
 from auricle.media import SAMPLE_RATE, MediaPool
 from auricle.speech import SpeechOptions
+from auricle.speech.engines import Engine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+from auricle.speech.engines.openvino import OpenVINOEngine
+from auricle.speech.options import DEFAULT_DECODING, GREEDY_FIRST
 from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
@@ -82,20 +85,26 @@ def narrower(samples: Samples) -> tuple[Samples, int]:
 
 
 class Auricle:
-    """This project's pipeline, as the worker runs it."""
+    """This project's pipeline, as the worker runs it with the same AURICLE_ENGINE."""
 
     def __init__(self) -> None:
         keep_memory()
         self._media = MediaPool()
         self._voice = VoiceActivity()
-        self._engine = CTranslate2Engine("base", MODEL, THREADS)
+        self._engine: Engine = CTranslate2Engine("base", MODEL, THREADS)
+        self._decoding = DEFAULT_DECODING
+        if os.environ.get("AURICLE_ENGINE") == "openvino":
+            self._engine = OpenVINOEngine("base", MODEL, THREADS)
+            self._decoding = GREEDY_FIRST
 
     def transcribe(self, item: Item) -> Transcript:
         """Transcribe one recording in its language."""
         with (SPEECH / item["path"]).open("rb") as file:
             blocks = self._media.decode(file, item["path"], max_seconds=1e6)
             options = SpeechOptions(language=language(item))
-            return transcribe(blocks, self._engine, options, voice=self._voice)
+            return transcribe(
+                blocks, self._engine, options, voice=self._voice, decoding=self._decoding
+            )
 
     def text(self, item: Item) -> str:
         """What was said."""

@@ -21,7 +21,13 @@ from auricle.core.settings import Settings
 from auricle.models import CATALOG, ModelStore, find
 from auricle.transcript.export import FORMATS
 
-app = typer.Typer(no_args_is_help=True, help="Auricle: speech to text on your own machine.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Auricle: speech to text on your own machine.",
+    # What draws pretty tracebacks never ends for errors that are each other's cause, and with it a
+    # worker that should have been started anew.
+    pretty_exceptions_enable=False,
+)
 models_app = typer.Typer(no_args_is_help=True, help="Install and check models.")
 app.add_typer(models_app, name="models")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys.")

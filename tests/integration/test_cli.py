@@ -87,6 +87,24 @@ def test_mistakes_are_told_in_a_sentence(auricle, tmp_path: Path) -> None:  # ty
         assert "Traceback" not in done.stderr
 
 
+def test_an_error_that_nobody_expected_ends_the_process() -> None:
+    """A worker that met two errors, each the other's context, drew their traceback for ever."""
+    program = (
+        "from auricle.cli import app\n"
+        "@app.command()\n"
+        "def fail() -> None:\n"
+        "    one, other = ValueError('one'), KeyError('other')\n"
+        "    one.__context__, other.__context__ = other, one\n"
+        "    raise one\n"
+        "app(['fail'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "ValueError: one" in done.stderr
+
+
 def test_settings_that_make_no_sense_are_named(auricle) -> None:  # type: ignore[no-untyped-def]
     done = auricle("doctor", max_audio_hours="huge")
     assert done.returncode == 2

@@ -33,11 +33,12 @@ def decode_guarded(
 ) -> list[Decoded]:
     """Decode a batch; what nobody said comes back without tokens."""
     best = engine.decode(encoded, prompt, options.beam_size, 0.0)
-    failed = [i for i, d in enumerate(best) if fails(engine, d, windows[i], options)]
-    for temperature in options.temperatures:
+    first = replace(options, min_logprob=options.doubtful_logprob)
+    failed = [i for i, d in enumerate(best) if fails(engine, d, windows[i], first)]
+    for beam_size, temperature in options.retries:
         if not failed:
             break
-        retried = engine.decode(encoded.select(failed), prompt, 1, temperature)
+        retried = engine.decode(encoded.select(failed), prompt, beam_size, temperature)
         still = []
         for row, decoded in zip(failed, retried, strict=True):
             if decoded.tokens == best[row].tokens and speakable(engine, decoded, windows[row]):

@@ -27,12 +27,16 @@ class DecodeOptions:
     batch_size: int = 8
     """Windows decoded together."""
     beam_size: int = 5
-    temperatures: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
-    """Tried one after the other for the windows whose first decoding fails the guards."""
+    """Hypotheses of the first decoding."""
+    retries: tuple[tuple[int, float], ...] = ((1, 0.2), (1, 0.4), (1, 0.6), (1, 0.8), (1, 1.0))
+    """Beam sizes and temperatures, tried one after the other for the windows that fail the guards.
+    """
+    doubtful_logprob: float = -1.0
+    """Mean log probability of a token under which the first decoding is not believed."""
     max_compression_ratio: float = 2.4
     """Text that zlib makes smaller than this repeats itself."""
     min_logprob: float = -1.0
-    """Mean log probability of a token under which a decoding has failed."""
+    """The same for the retries."""
     no_speech: float = 0.6
     """Probability of Whisper's no-speech token above which it hears nobody."""
     weak_voice: float = 0.85
@@ -40,3 +44,11 @@ class DecodeOptions:
 
 
 DEFAULT_DECODING = DecodeOptions()
+
+GREEDY_FIRST = DecodeOptions(
+    batch_size=16,
+    beam_size=1,
+    retries=((5, 0.0), *DEFAULT_DECODING.retries),
+    doubtful_logprob=-0.5,
+)
+"""For engines that are fast with one hypothesis: several only where that one is doubtful."""

@@ -34,6 +34,12 @@ class WhisperTokens:
         """``<|endoftext|>``, the first control token: all text tokens are smaller."""
         return self.control("endoftext")
 
+    @cached_property
+    def no_speech(self) -> int:
+        """``<|nospeech|>``, which older models call ``<|nocaptions|>``."""
+        old = self._tokenizer.token_to_id("<|nocaptions|>")
+        return self.control("nospeech") if old is None else int(old)
+
     def control(self, name: str) -> int:
         """Id of ``<|name|>``."""
         token = self._tokenizer.token_to_id(f"<|{name}|>")

@@ -20,7 +20,7 @@ from auricle.speech import SpeechOptions
 from auricle.speech.engines import Aligned, Decoded, Encoded, Engine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.engines.fake import FakeEngine
-from auricle.speech.options import DEFAULT_DECODING, DecodeOptions
+from auricle.speech.options import DEFAULT_DECODING, GREEDY_FIRST, DecodeOptions
 from auricle.speech.pipeline import transcribe
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Watcher
 from auricle.speech.vad import VoiceActivity
@@ -28,6 +28,9 @@ from auricle.transcript import Transcript
 from auricle.work.meter import Meter
 
 F32 = NDArray[np.float32]
+
+_DECODING = {"fake": DecodeOptions(batch_size=1), "openvino": GREEDY_FIRST}
+"""By engine, where it is not the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class Transcriber:
         self._store = store
         self._media = media
         self._models: Residency[Engine] = Residency(self._load)
-        self.meter = Meter(DEFAULT_DECODING.batch_size)
+        self._decoding = _DECODING.get(settings.engine.partition(":")[0], DEFAULT_DECODING)
+        self.meter = Meter(self._decoding.batch_size)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -74,7 +78,7 @@ class Transcriber:
                 engine,
                 job.options,
                 voice=self._voice,
-                decoding=DecodeOptions(batch_size=1) if self._fake else DEFAULT_DECODING,
+                decoding=self._decoding,
                 watcher=watcher,
                 resume=resume,
             )
@@ -93,15 +97,20 @@ class Transcriber:
 
     @property
     def _fake(self) -> bool:
-        return self._settings.engine != "auto"
+        return self._settings.engine.startswith("fake")
 
     def _load(self, model_id: str) -> Engine:
         if self._fake:
             seconds = self._settings.engine.partition(":")[2]
             return FakeEngine(seconds=float(seconds or 0))
-        folder = self._store.path(find(model_id))
-        engine = CTranslate2Engine(model_id, folder, threads(self._settings))
-        return OwnedEngine(engine, self.meter)
+        folder, count = self._store.path(find(model_id)), threads(self._settings)
+        if self._settings.engine == "openvino":
+            # Compiling its kernels takes long: once for an installation.
+            os.environ.setdefault("NUMBA_CACHE_DIR", str(self._settings.data / "kernels"))
+            from auricle.speech.engines.openvino import OpenVINOEngine  # noqa: PLC0415
+
+            return OwnedEngine(OpenVINOEngine(model_id, folder, count), self.meter)
+        return OwnedEngine(CTranslate2Engine(model_id, folder, count), self.meter)
 
 
 def threads(settings: Settings) -> int:
