@@ -143,8 +143,8 @@ def ours(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator
     with site(tmp_path_factory.mktemp("site"), models_dir, None, processes=2) as found:
         for plan, limit in LIMITS.items():
             found.query(
-                "INSERT INTO accounts_plan (id, name, metered, monthly_credits, concurrent)"
-                " VALUES (%s, %s, true, 0, %s)",
+                "INSERT INTO accounts_plan (id, name, metered, monthly_credits, welcome_credits,"
+                " signup, concurrent) VALUES (%s, %s, true, 0, 0, false, %s)",
                 *(plan, plan, limit),
             )
             found.query(
