@@ -189,10 +189,14 @@ class Desk:
 
     async def result(self, ticket: Ticket) -> Transcript:
         """Wait for a transcript. Raises what went wrong with it; the work goes on without us."""
+        await self.ended(ticket)
+        return await db.run(_fetch, ticket.id)
+
+    async def ended(self, ticket: Ticket) -> None:
+        """Wait for a transcript's end, without reading it. Raises as :meth:`result` does."""
         async for state in self.watch(ticket.id):
             if state.error:
                 raise state.error
-        return await db.run(_fetch, ticket.id)
 
     async def follow(self, ticket: Ticket) -> AsyncIterator[tuple[Word, ...] | Transcript]:
         """Yield the words of a transcript as they are heard, and at its end the whole of it.

@@ -11,9 +11,10 @@ from fastapi.responses import JSONResponse, Response
 from auricle.core.errors import AuricleError, BadMedia
 from auricle.core.logging import request_id
 from auricle.desk import Desk
+from auricle.dialects.app import make_app
 from auricle.dialects.cartesia import schema, translate
 from auricle.dialects.connection import key_of, peer_of, unless_gone
-from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import read_json, take
 
 router = APIRouter()
@@ -23,18 +24,13 @@ DIALECT = "cartesia"
 
 def create_app(desk: Desk) -> FastAPI:
     """The application that answers ``/stt`` and ``/access-token``."""
-    app = FastAPI(
+    return make_app(
+        desk,
+        router,
+        render_error,
         title="Auricle: Cartesia's speech-to-text API",
         description=schema.DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
     )
-    app.state.desk = desk
-    app.include_router(router)
-    install_error_handlers(app, render_error)
-    return app
 
 
 def render_error(error: AuricleError) -> JSONResponse:

@@ -12,8 +12,9 @@ from starlette.background import BackgroundTask
 
 from auricle.core.errors import AuricleError
 from auricle.desk import Desk, Ticket
+from auricle.dialects.app import make_app
 from auricle.dialects.connection import unless_gone
-from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
 from auricle.dialects.openai import schema, translate
 from auricle.dialects.openai.streaming import events
@@ -26,18 +27,13 @@ DIALECT = "openai"
 
 def create_app(desk: Desk) -> FastAPI:
     """The application that answers ``/v1/audio/*``."""
-    app = FastAPI(
+    return make_app(
+        desk,
+        router,
+        render_error,
         title="Auricle: OpenAI's audio API",
         description=schema.DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
     )
-    app.state.desk = desk
-    app.include_router(router)
-    install_error_handlers(app, render_error)
-    return app
 
 
 def render_error(error: AuricleError) -> JSONResponse:

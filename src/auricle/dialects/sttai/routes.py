@@ -11,8 +11,9 @@ from starlette.background import BackgroundTask
 
 from auricle.core.errors import AuricleError, Unavailable
 from auricle.desk import Desk, Node
+from auricle.dialects.app import make_app
 from auricle.dialects.connection import key_of, peer_of, unless_gone
-from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
 from auricle.dialects.sttai import schema, translate
 from auricle.transcript import Transcript
@@ -24,17 +25,14 @@ DIALECT = "sttai"
 
 def create_app(desk: Desk) -> FastAPI:
     """The application that answers ``/v1/*`` and ``/health``."""
-    app = FastAPI(
+    return make_app(
+        desk,
+        router,
+        render_error,
         title="Auricle: STT.ai API",
         description=schema.DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
+        redirect_slashes=True,
     )
-    app.state.desk = desk
-    app.include_router(router)
-    install_error_handlers(app, render_error)
-    return app
 
 
 def render_error(error: AuricleError) -> JSONResponse:

@@ -10,8 +10,9 @@ from fastapi.responses import JSONResponse
 
 from auricle.core.errors import AuricleError, TooLong
 from auricle.desk import Admission, Customer, Desk, Ticket, TranscriptionRequest
+from auricle.dialects.app import make_app
 from auricle.dialects.connection import key_of, peer_of, unless_gone
-from auricle.dialects.errors import install_error_handlers, retry_headers
+from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import read_json, refuse_without_file
 from auricle.dialects.multipart import declared_size, read_form
 from auricle.dialects.sttcn import schema, translate
@@ -26,18 +27,14 @@ def create_app(desk: Desk, sync_minutes: int) -> FastAPI:
 
     ``sync_minutes`` is how much audio the synchronous call takes.
     """
-    app = FastAPI(
+    app = make_app(
+        desk,
+        router,
+        render_error,
         title="Auricle: speech-to-text.cn's API",
         description=schema.DESCRIPTION,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
     )
-    app.state.desk = desk
     app.state.sync_minutes = sync_minutes
-    app.include_router(router)
-    install_error_handlers(app, render_error)
     return app
 
 
@@ -78,7 +75,7 @@ async def recognise(request: Request) -> dict[str, Any]:
     admission = (await _admit(request)).no_longer_than(minutes * 60)
     try:
         ticket = await _submit(request, admission)
-        await unless_gone(request, desk.result(ticket))
+        await unless_gone(request, desk.ended(ticket))
     except TooLong as error:
         raise TooLong(translate.USE_ASYNC.format(minutes)) from error
     report = await desk.report(admission.customer, ticket.task)

@@ -12,7 +12,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+from auricle.speech.engines.ctranslate2 import FRAME_S, CTranslate2Engine
 from auricle.speech.engines.openvino import graphs, kernels
 from auricle.speech.engines.openvino.checkpoint import Checkpoint
 from auricle.speech.engines.openvino.decoding import CONTEXT, Decoder, Packed, Row
@@ -38,9 +38,6 @@ out (docs/experiments.md)."""
 
 BUCKET_FRAMES = 200
 """Spectra are padded to a multiple of this many frames of 10 ms: each length has to be prepared."""
-
-FRAME_S = 0.02
-"""Seconds of an encoder output frame, the grain of word times."""
 
 
 @dataclass(slots=True, eq=False)
