@@ -21,14 +21,14 @@ from auricle.core.ids import new_id
 from auricle.media import SAMPLE_RATE, MediaPool
 from auricle.speech import SpeechOptions
 from auricle.speech.engines import Engine
+from auricle.speech.engines.cpu import CPUEngine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
-from auricle.speech.engines.openvino import OpenVINOEngine
-from auricle.speech.options import DEFAULT_DECODING, GREEDY_FIRST
 from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
 from auricle.transcript.languages import UNSPACED
 from auricle.work.memory import keep_memory
+from auricle.work.transcriber import DECODING
 
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT.parent / "shared" / "speech"
@@ -91,11 +91,12 @@ class Auricle:
         keep_memory()
         self._media = MediaPool()
         self._voice = VoiceActivity()
-        self._engine: Engine = CTranslate2Engine("base", MODEL, THREADS)
-        self._decoding = DEFAULT_DECODING
-        if os.environ.get("AURICLE_ENGINE") == "openvino":
-            self._engine = OpenVINOEngine("base", MODEL, THREADS)
-            self._decoding = GREEDY_FIRST
+        self._engine: Engine
+        if os.environ.get("AURICLE_ENGINE") == "ctranslate2":
+            self._engine, kind = CTranslate2Engine("base", MODEL, THREADS), "ctranslate2"
+        else:
+            self._engine, kind = CPUEngine("base", MODEL, THREADS), "cpu"
+        self._decoding = DECODING[kind]
 
     def transcribe(self, item: Item) -> Transcript:
         """Transcribe one recording in its language."""

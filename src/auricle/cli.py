@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,16 @@ def _complain(sentence: str) -> None:
 
 def _settings() -> Settings:
     try:
-        return core_settings.load()
+        settings = core_settings.load()
     except ValidationError as error:
         for fault in error.errors():
             name = "AURICLE_" + "_".join(map(str, fault["loc"])).upper()
             _complain(f"{name}: {fault['msg']}")
         raise typer.Exit(2) from error
+    if not os.access(Path(__file__).parent, os.W_OK):
+        # Compiled kernels are kept beside their sources, or else in the data folder.
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(settings.data / "kernels"))
+    return settings
 
 
 @contextmanager
@@ -247,8 +252,11 @@ def pull(
     ] = None,
 ) -> None:
     """Install a model. The only command that may contact a model hub."""
+    from auricle.work.transcriber import prepare
+
     with _told(), _bar() as bar:
-        store = ModelStore(_settings().models_dir)
+        settings = _settings()
+        store = ModelStore(settings.models_dir)
         wanted = find(model)
         if store.has(wanted) and not store.verify(wanted):
             _errors.print(f"{wanted.id} is installed.", highlight=False)
@@ -259,6 +267,8 @@ def pull(
             bar.update(row, description=doing, completed=done, total=total)
 
         used = store.pull(wanted, report, source)
+        bar.update(row, description=f"{wanted.id}: making the engine ready for this processor")
+        prepare(settings, store, wanted.id)
         _errors.print(f"installed {wanted.id} from {used}", highlight=False)
 
 

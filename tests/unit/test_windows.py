@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from auricle.speech.vad import FRAME_S
-from auricle.speech.windows import LONGEST_S, Window, windows
+from auricle.speech.windows import LONGEST_S, Window, voiced, windows
 from sounds import ScriptedVoice, silence, speech
 
 F32 = NDArray[np.float32]
@@ -20,7 +20,7 @@ def cut(parts: Sequence[F32], block: int = 160_000) -> list[Window]:
         for at in range(0, len(whole), block):
             yield whole[at : at + block]
 
-    return list(windows(blocks(), ScriptedVoice()))
+    return list(windows(voiced(blocks(), ScriptedVoice())))
 
 
 def test_silence_has_no_windows() -> None:
@@ -103,7 +103,7 @@ def test_memory_does_not_grow_with_silence() -> None:
             yield silence(10)
 
     tracemalloc.start()
-    assert list(windows(blocks(), ScriptedVoice())) == []
+    assert list(windows(voiced(blocks(), ScriptedVoice()))) == []
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20e6  # 2,000 s of samples are 128 MB

@@ -55,10 +55,9 @@ class Settings(BaseSettings):
     max_audio_hours: float = Field(default=12.0, gt=0, allow_inf_nan=False)
     """Decoded audio above which a recording is refused, whatever its header or the plan says."""
 
-    engine: str = Field(default="auto", pattern=r"^(auto|openvino|fake(:\d+(\.\d+)?)?)$")
-    """``auto`` is CTranslate2, on the GPU if there is one; ``openvino`` is faster on processors
-    and still new. ``fake`` answers every window with its number, for tests and drills;
-    ``fake:0.5`` takes so many seconds for each."""
+    engine: str = Field(default="auto", pattern=r"^(auto|ctranslate2|fake(:\d+(\.\d+)?)?)$")
+    """``auto``: Auricle's own kernels where the processor has the instructions and there is no GPU,
+    or else CTranslate2. ``fake`` invents its words, after so many seconds a window: for tests."""
 
     threads: PositiveInt | None = None
     """Processor threads of the engine; all cores when unset."""

@@ -49,6 +49,6 @@ GREEDY_FIRST = DecodeOptions(
     batch_size=16,
     beam_size=1,
     retries=((5, 0.0), *DEFAULT_DECODING.retries),
-    doubtful_logprob=-0.5,
+    doubtful_logprob=-0.3,
 )
 """For engines that are fast with one hypothesis: several only where that one is doubtful."""

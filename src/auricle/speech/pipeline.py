@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auricle.speech.ahead import ahead
 from auricle.speech.align import to_words
 from auricle.speech.engines import Aligned, Encoded, Engine
 from auricle.speech.guards import decode_guarded
@@ -17,10 +18,16 @@ from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOption
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Progress, Watcher
 from auricle.speech.skipped import more_is_said, parts_around_holes
 from auricle.speech.vad import Voice, VoiceActivity
-from auricle.speech.windows import SAMPLE_RATE, Window, windows
+from auricle.speech.windows import SAMPLE_RATE, Voiced, Window, voiced, windows
 from auricle.transcript import Transcript, Word
 
 F32 = NDArray[np.float32]
+
+BLOCKS_AHEAD = 32
+"""Blocks of sound that are decoded and listened to while the engine works."""
+
+FIRST_BATCH = 4
+"""Windows of the first batch: the engine does not wait for a whole one."""
 
 
 def transcribe(
@@ -41,8 +48,10 @@ def transcribe(
     """
     words = list(resume.words)
     stand = _Stand(resume, watcher)
-    drawn = _moved(windows(stand.watch(blocks), voice or VoiceActivity()), by=resume.done)
-    batches = _encoded(drawn, engine, decoding.batch_size)
+    heard_blocks = voiced(_after(blocks, resume.done), voice or VoiceActivity())
+    drawn = _moved(windows(stand.watch(ahead(heard_blocks, BLOCKS_AHEAD))), by=resume.done)
+    first_batch = _encoded(islice(drawn, FIRST_BATCH), engine, decoding.batch_size)
+    batches = chain(first_batch, _encoded(drawn, engine, decoding.batch_size))
     language, sure, first = _find_language(batches, engine, options, resume)
     listener = _Listener(engine, options, decoding, language)
     for batch in _chain(first, batches):
@@ -64,8 +73,7 @@ class _Stand:
 
     def __init__(self, resume: Checkpoint, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._skip = round(resume.done * SAMPLE_RATE)
-        self._samples = 0
+        self._samples = round(resume.done * SAMPLE_RATE)
         self._done = resume.done
         self._windows = resume.windows
 
@@ -73,14 +81,12 @@ class _Stand:
     def decoded(self) -> float:
         return self._samples / SAMPLE_RATE
 
-    def watch(self, blocks: Iterable[F32]) -> Iterator[F32]:
-        """Count the blocks, and pass over what is done already."""
-        for block in blocks:
-            skipped = min(len(block), max(0, self._skip - self._samples))
+    def watch(self, heard: Iterable[Voiced]) -> Iterator[Voiced]:
+        """Count the blocks."""
+        for block, probabilities in heard:
             self._samples += len(block)
             self._watcher.progress(Progress(self._done, self.decoded))
-            if skipped < len(block):
-                yield block[skipped:]
+            yield block, probabilities
 
     def reach(
         self, batch: _Batch, words: tuple[Word, ...], language: str, sure: float
@@ -88,6 +94,15 @@ class _Stand:
         self._done = batch.windows[-1].spans[-1].end
         self._windows += len(batch.windows)
         return Checkpoint(self._done, self._windows, words, language, sure)
+
+
+def _after(blocks: Iterable[F32], seconds: float) -> Iterator[F32]:
+    """Pass over what is done already."""
+    skip = round(seconds * SAMPLE_RATE)
+    for block in blocks:
+        if skip < len(block):
+            yield block[skip:]
+        skip = max(0, skip - len(block))
 
 
 def _moved(drawn: Iterator[Window], by: float) -> Iterator[Window]:

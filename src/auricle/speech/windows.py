@@ -8,7 +8,7 @@ the last part, and what follows waits for the next window.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -110,21 +110,32 @@ class Window:
         return last.start + last.duration
 
 
-def windows(blocks: Iterable[F32], voice: Voice) -> Iterator[Window]:
+Voiced = tuple[F32, F32]
+"""A block of samples, and the speech probabilities of the frames that it completes."""
+
+
+def voiced(blocks: Iterable[F32], voice: Voice) -> Generator[Voiced]:
+    """Listen to ``blocks`` of mono samples at 16 kHz; an empty block has the last frames."""
+    stream = voice.stream()
+    for block in blocks:
+        yield block, stream.feed(block)
+    nothing = np.zeros(0, np.float32)
+    yield nothing, stream.feed(nothing, last=True)
+
+
+def windows(heard: Iterable[Voiced]) -> Iterator[Window]:
     """Yield the windows of a recording as soon as they are complete.
 
-    ``blocks`` are mono samples at 16 kHz. Memory is bounded by a window and a block.
+    Memory is bounded by a window and a block.
     """
-    stream = voice.stream()
     detector = _SpanDetector()
     packer = _Packer()
-    for block in blocks:
+    for block, probabilities in heard:
         packer.hear(block)
-        for span in detector.feed(stream.feed(block)):
+        for span in detector.feed(probabilities):
             yield from packer.add(span)
         packer.forget(before=detector.open_since)
-    tail = stream.feed(np.zeros(0, np.float32), last=True)
-    for span in [*detector.feed(tail), *detector.rest()]:
+    for span in detector.rest():
         yield from packer.add(span)
     yield from packer.rest()
 

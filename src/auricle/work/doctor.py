@@ -25,12 +25,19 @@ from auricle.media import MediaPool
 from auricle.models import ModelStore
 from auricle.storage import Blobs
 from auricle.work.device import gpu
-from auricle.work.transcriber import available_cores
+from auricle.work.transcriber import available_cores, engine_for
 
 LITTLE_ROOM_BYTES = 5 << 30
 CLOCKS_APART_S = 5.0
 
 Connection = psycopg.Connection[Any]
+
+
+_ENGINES = {
+    "cpu": "Auricle's own kernels",
+    "ctranslate2": "CTranslate2",
+    "fake": "an engine that invents its words (AURICLE_ENGINE=fake)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _models(settings)
     name, memory = gpu()
     device = f"GPU {name} with {memory} MB" if name else f"CPU, {available_cores()} cores"
-    yield Finding(True, f"engine: {device}")
+    engine = _ENGINES[engine_for(settings)]
+    yield Finding(True, f"engine: {device}, {engine}")
     yield _jail()
     yield _disk(settings)
     yield _secret(settings)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from auricle.models import CATALOG, ModelStore, find
 from auricle.models.residency import Residency
 from auricle.speech import SpeechOptions
 from auricle.speech.engines import Aligned, Decoded, Encoded, Engine
+from auricle.speech.engines.cpu import SUPPORTED, CPUEngine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.engines.fake import FakeEngine
 from auricle.speech.options import DEFAULT_DECODING, GREEDY_FIRST, DecodeOptions
@@ -25,12 +27,19 @@ from auricle.speech.pipeline import transcribe
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Watcher
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
+from auricle.work.device import gpu
 from auricle.work.meter import Meter
+
+log = logging.getLogger(__name__)
 
 F32 = NDArray[np.float32]
 
-_DECODING = {"fake": DecodeOptions(batch_size=1), "openvino": GREEDY_FIRST}
-"""By engine, where it is not the usual one."""
+DECODING = {
+    "fake": DecodeOptions(batch_size=1),
+    "cpu": GREEDY_FIRST,
+    "ctranslate2": DEFAULT_DECODING,
+}
+"""By engine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,14 @@ class Transcriber:
         self._store = store
         self._media = media
         self._models: Residency[Engine] = Residency(self._load)
-        self._decoding = _DECODING.get(settings.engine.partition(":")[0], DEFAULT_DECODING)
+        self._engine = engine_for(settings)
+        self.fell_back = settings.engine == "auto" and not SUPPORTED and not gpu()[0]
+        if self.fell_back:
+            log.warning(
+                "this processor has neither AVX-512 VNNI nor AVX-VNNI, and there is no GPU: "
+                "CTranslate2 does the work, at about a quarter of the speed"
+            )
+        self._decoding = DECODING[self._engine]
         self.meter = Meter(self._decoding.batch_size)
 
     @property
@@ -88,7 +104,7 @@ class Transcriber:
     def warm_up(self, model_id: str) -> None:
         """Load a model, so that the first request does not wait for it."""
         with self._models.hold(model_id) as engine:
-            engine.encode([np.zeros(16_000, np.float32)])
+            warm_up(engine)
         self._voice.stream().feed(np.zeros(16_000, np.float32))
 
     @cached_property
@@ -97,20 +113,39 @@ class Transcriber:
 
     @property
     def _fake(self) -> bool:
-        return self._settings.engine.startswith("fake")
+        return self._engine == "fake"
 
     def _load(self, model_id: str) -> Engine:
         if self._fake:
             seconds = self._settings.engine.partition(":")[2]
             return FakeEngine(seconds=float(seconds or 0))
         folder, count = self._store.path(find(model_id)), threads(self._settings)
-        if self._settings.engine == "openvino":
-            # Compiling its kernels takes long: once for an installation.
-            os.environ.setdefault("NUMBA_CACHE_DIR", str(self._settings.data / "kernels"))
-            from auricle.speech.engines.openvino import OpenVINOEngine  # noqa: PLC0415
+        kind = CPUEngine if self._engine == "cpu" else CTranslate2Engine
+        return OwnedEngine(kind(model_id, folder, count), self.meter)
 
-            return OwnedEngine(OpenVINOEngine(model_id, folder, count), self.meter)
-        return OwnedEngine(CTranslate2Engine(model_id, folder, count), self.meter)
+
+def engine_for(settings: Settings) -> Literal["fake", "cpu", "ctranslate2"]:
+    """The engine that a worker with these settings uses on this machine."""
+    if settings.engine.startswith("fake"):
+        return "fake"
+    if settings.engine == "ctranslate2" or gpu()[0] or not SUPPORTED:
+        return "ctranslate2"
+    return "cpu"
+
+
+def warm_up(engine: Engine) -> None:
+    """Have an engine do all that it does for a recording, so that no request waits for it."""
+    silence = np.zeros(16_000, np.float32)
+    encoded = engine.encode([silence])
+    prompt = engine.tokens.prompt("en", "transcribe")
+    (found,) = engine.decode(encoded, prompt, 1, 0.0)
+    engine.align(encoded, engine.tokens.start_sequence("en", "transcribe"), [found.tokens], [1.0])
+
+
+def prepare(settings: Settings, store: ModelStore, model_id: str) -> None:
+    """Compile the kernels that a model needs, once for a processor."""
+    if engine_for(settings) == "cpu":
+        warm_up(CPUEngine(model_id, store.path(find(model_id)), threads(settings)))
 
 
 def threads(settings: Settings) -> int:

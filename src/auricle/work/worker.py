@@ -209,7 +209,9 @@ class _Worker:
 
     def _stats(self) -> dict[str, float]:
         memory = psutil.Process().memory_info().rss
-        return self._transcriber.meter.stats() | {"memory_bytes": float(memory)}
+        fallen_back = float(self._transcriber.fell_back)
+        own = {"memory_bytes": float(memory), "engine_fallback": fallen_back}
+        return self._transcriber.meter.stats() | own
 
 
 def _exists(pid: int) -> bool:

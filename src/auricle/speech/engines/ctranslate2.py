@@ -17,6 +17,9 @@ from auricle.speech.tokens import WhisperTokens
 
 F32 = NDArray[np.float32]
 
+CONTEXT = 448
+"""Tokens that a Whisper decoder knows positions for."""
+
 FRAME_S = 0.02
 """Seconds of an encoder output frame, the grain of word times."""
 
@@ -29,6 +32,8 @@ class EncodedBatch:
     """Encoder outputs ``[windows, 1500, d_model]`` on the model's device."""
 
     storage: Any
+    most: int = CONTEXT
+    """Tokens after which a text is stopped: no one says more in so many seconds."""
 
     def __len__(self) -> int:
         return int(self.storage.shape[0])
@@ -38,7 +43,7 @@ class EncodedBatch:
             return self
         on_host = self.storage.to_device(ctranslate2.Device.cpu)
         chosen = np.ascontiguousarray(np.array(on_host)[list(rows)])
-        return EncodedBatch(ctranslate2.StorageView.from_array(chosen))
+        return EncodedBatch(ctranslate2.StorageView.from_array(chosen), self.most)
 
 
 class CTranslate2Engine:
@@ -90,6 +95,7 @@ class CTranslate2Engine:
             [list(prompt)] * len(encoded),
             return_scores=True,
             return_no_speech_prob=True,
+            max_length=min(CONTEXT, len(prompt) + encoded.most),
             **sampling,
         )
         return [self._decoded(result) for result in results]

@@ -1,0 +1,249 @@
+"""What the layers of Whisper are made of, for rows of float32 numbers at an address.
+
+Products of matrices are of int8 weights with a scale for each output and of activations that are
+quantised as they come, with a scale for each row, as CTranslate2 does it. The instruction wants one
+side unsigned: activations are stored with 128 added, and ``starts`` take that off again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from auricle.speech.engines.cpu.lanes import (
+    LANES,
+    PANEL,
+    TILE,
+    absolute,
+    byte_tile,
+    copysign,
+    high_byte,
+    largest,
+    load,
+    maximum,
+    offset,
+    rint,
+    splat,
+    store,
+    store_bytes,
+    times_power,
+    total,
+    whole,
+)
+
+F32 = NDArray[np.float32]
+
+HEAD = 64
+"""Numbers of an attention head; the same in all Whisper models."""
+
+OPTIONS: dict[str, Any] = {
+    "fastmath": True,
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+}
+PARALLEL = OPTIONS | {"parallel": True}
+INLINE = OPTIONS | {"inline": "always"}
+
+f32 = np.float32
+
+_LOG2_E = f32(1.4426950408889634)
+_LEAST = f32(-126)
+
+
+WEIGHTS, STARTS, SCALES, BIAS, INPUTS, OUTPUTS, GROUPS = range(7)
+"""What :attr:`Linear.places` says: four addresses, three counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """A linear layer, packed for :func:`linear`."""
+
+    weights: NDArray[np.int8]
+    """``[outputs / 64, inputs / 4, 64, 4]``"""
+    starts: NDArray[np.int32]
+    """``[groups, outputs]``: -128 times the sum of the weights of a group of inputs."""
+    scales: F32
+    """``[outputs]``"""
+    bias: F32
+    """``[groups, outputs]``: zeros but for the first group."""
+    places: NDArray[np.int64] = field(init=False)
+    """For kernels, whose parallel loops take arrays of numbers only."""
+
+    def __post_init__(self) -> None:
+        arrays = self.weights, self.starts, self.scales, self.bias
+        counts = self.weights.shape[1] * 4, self.scales.shape[0], self.starts.shape[0]
+        places = [*(array.ctypes.data for array in arrays), *counts]
+        object.__setattr__(self, "places", np.array(places, np.int64))
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """A copy that begins at a whole line of the processor's cache."""
+    room = np.zeros(array.nbytes + 64, np.uint8)
+    first = -room.ctypes.data % 64
+    copy = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def packed(weight: F32, bias: F32, group: int = 0) -> Linear:
+    """Pack ``weight`` [outputs, inputs]; ``group`` inputs are quantised together, or all of them.
+
+    Outputs are filled up to whole panels with zeros.
+    """
+    outputs, inputs = weight.shape
+    missing = -outputs % PANEL
+    weight = np.pad(weight, ((0, missing), (0, 0)))
+    scales = np.maximum(np.abs(weight).max(axis=1), 1e-12).astype(np.float32) / f32(127)
+    whole_ = np.rint(weight / scales[:, None]).astype(np.int8)
+    grouped = whole_.reshape(len(whole_), -1, group or inputs).sum(axis=2, dtype=np.int32)
+    panels = whole_.reshape(-1, PANEL, inputs // 4, 4).transpose(0, 2, 1, 3)
+    starts = np.ascontiguousarray(-128 * grouped.T)
+    biases = np.zeros(starts.shape, np.float32)
+    biases[0, :outputs] = bias
+    return Linear(aligned(panels), starts, scales, biases)
+
+
+@njit(**INLINE)
+def linear(
+    states: Any,
+    scales: Any,
+    layer: Any,
+    panel: Any,
+    group: Any,
+    out: Any,
+    out_step: Any,
+    adds: Any,
+) -> None:
+    """One panel of a linear layer (its places), of quantised ``states`` [rows, a group's inputs].
+
+    ``rows`` is a multiple of 6. ``out`` is the address of the panel's first output, rows of which
+    are ``out_step`` bytes apart.
+    """
+    rows, inputs = states.shape
+    steps = inputs // 4
+    weights = layer[WEIGHTS] + panel * PANEL * layer[INPUTS] + group * inputs * PANEL
+    first = (group * layer[OUTPUTS] + panel * PANEL) * 4
+    for row in range(0, rows, TILE):
+        byte_tile(
+            states.ctypes.data + row * inputs,
+            inputs,
+            weights,
+            steps,
+            layer[STARTS] + first,
+            scales.ctypes.data + 4 * row,
+            layer[SCALES] + panel * 256,
+            layer[BIAS] + first,
+            out + row * out_step,
+            out_step,
+            adds,
+        )
+
+
+@njit(**INLINE)
+def magnitude(numbers: Any, size: Any) -> Any:
+    """The largest absolute value; at least 1e-12."""
+    most = splat(f32(1e-12))
+    for i in range(0, size, LANES):
+        most = maximum(most, absolute(load(numbers + 4 * i)))
+    return largest(most)
+
+
+@njit(**INLINE)
+def quantise(numbers: Any, size: Any, out: Any) -> Any:
+    """To bytes with 128 added; returns the scale."""
+    most = magnitude(numbers, size)
+    factor = f32(127) / most
+    for i in range(0, size, LANES):
+        store_bytes(out + i, offset(whole(rint(load(numbers + 4 * i) * factor))))
+    return most / f32(127)
+
+
+@njit(**INLINE)
+def normalise(numbers: Any, size: Any, gamma: Any, out: Any) -> None:
+    """To mean 0 and variance 1, times ``gamma`` [size], to ``out``."""
+    summed = splat(f32(0))
+    for i in range(0, size, LANES):
+        summed = summed + load(numbers + 4 * i)
+    mean = total(summed) / f32(size)
+    squares = splat(f32(0))
+    for i in range(0, size, LANES):
+        apart = load(numbers + 4 * i) - mean
+        squares = squares + apart * apart
+    spread = f32(1) / np.sqrt(total(squares) / f32(size) + f32(1e-5))
+    for i in range(0, size, LANES):
+        apart = (load(numbers + 4 * i) - mean) * spread
+        store(out + 4 * i, apart * load(gamma.ctypes.data + 4 * i))
+
+
+@njit(**INLINE)
+def power_of_two(exponent: Any) -> Any:
+    """``2**exponent``, and 2**-126 below that. The fraction by a polynomial (least squares at
+    Chebyshev points, 2e-7), the rest by the bits of a float."""
+    held = maximum(exponent, _LEAST)
+    near = rint(held)
+    part = held - near
+    power = f32(1.3398874e-3) * part + f32(9.6184373e-3)
+    power = power * part + f32(5.5503324e-2)
+    power = power * part + f32(2.4022648e-1)
+    power = power * part + f32(6.9314719e-1)
+    power = power * part + f32(1.0)
+    return times_power(power, near)
+
+
+@njit(**INLINE)
+def gelu(numbers: Any, size: Any) -> None:
+    """``x * Phi(x)`` in place; erf after Abramowitz and Stegun 7.1.26 (1.5e-7)."""
+    for i in range(0, size, LANES):
+        x = load(numbers + 4 * i)
+        z = absolute(x) * f32(0.7071067811865476)
+        t = f32(1) / (f32(0.3275911) * z + f32(1))
+        tail = f32(1.061405429) * t - f32(1.453152027)
+        tail = tail * t + f32(1.421413741)
+        tail = tail * t - f32(0.284496736)
+        tail = (tail * t + f32(0.254829592)) * t
+        erf = f32(1) - tail * power_of_two(z * z * -_LOG2_E)
+        half = x * f32(0.5)
+        store(numbers + 4 * i, half * copysign(erf, x) + half)
+
+
+@njit(**INLINE)
+def top(numbers: Any, size: Any) -> Any:
+    """The largest."""
+    most = load(numbers)
+    for i in range(LANES, size, LANES):
+        most = maximum(most, load(numbers + 4 * i))
+    return largest(most)
+
+
+@njit(**INLINE)
+def soften(scores: Any, size: Any) -> Any:
+    """``exp(scores - max)`` in place; returns 1 / their sum."""
+    most = top(scores, size) * _LOG2_E
+    summed = splat(f32(0))
+    for i in range(0, size, LANES):
+        power = power_of_two(load(scores + 4 * i) * _LOG2_E - most)
+        store(scores + 4 * i, power)
+        summed = summed + power
+    return f32(1) / total(summed)
+
+
+@njit(**INLINE)
+def weigh(scores: Any, scales: Any, most: Any, size: Any, high: Any, low: Any) -> Any:
+    """As :func:`soften`; and the powers times the values' scales (0..``most``) as 16 bits in two
+    bytes. One byte would make nothing of the many weak weights of a long window."""
+    greatest = top(scores, size) * _LOG2_E
+    factor = f32(65535) / most
+    summed = splat(f32(0))
+    for i in range(0, size, LANES):
+        power = power_of_two(load(scores + 4 * i) * _LOG2_E - greatest)
+        store(scores + 4 * i, power)
+        summed = summed + power
+        weight = whole(power * (load(scales + 4 * i) * factor))
+        store_bytes(high + i, high_byte(weight))
+        store_bytes(low + i, weight)
+    return f32(1) / total(summed)

@@ -1,0 +1,374 @@
+"""Decoding of many windows at once, one token of each a step.
+
+A window that is done leaves, and another may join before any step, so steps stay full. Rows know
+nothing of each other: what one says does not depend on who else is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auricle.speech.engines.cpu import stepping, weights
+from auricle.speech.engines.cpu.arithmetic import F32, HEAD, Linear
+from auricle.speech.engines.cpu.attention import Heard, nothing_heard
+from auricle.speech.engines.cpu.checkpoint import Checkpoint
+from auricle.speech.engines.cpu.encoding import Window
+from auricle.speech.engines.cpu.lanes import PANEL, TILE
+from auricle.speech.engines.ctranslate2 import CONTEXT
+from auricle.speech.tokens import WhisperTokens
+
+NEVER = np.float32(-1e9)
+"""What is added to the logits of a token that may not come."""
+
+TOGETHER = 24
+"""Hypotheses that are decoded together, if there are so many windows."""
+
+_STEPS = 64
+"""Steps for which there is room at first to write down what was attended to."""
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One hypothesis of what a window says."""
+
+    window: Window
+    prompt: Sequence[int]
+    start: int
+    """Where in the prompt ``<|startoftranscript|>`` stands."""
+    most: int
+    """Tokens after which it is stopped."""
+    forced: Sequence[int] | None = None
+    """What it has to say, when only its times are asked for."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    """One for each token, and one for the end."""
+    first: F32 | None = None
+    """Logits after ``<|startoftranscript|>``: the language, and whether anybody speaks."""
+    seen: F32 = field(default_factory=lambda: np.empty((0, 0, 0), np.float32))
+    """What the watched heads attend to: ``[heads, room for steps from the start, sound]``."""
+    position: int = 0
+    said: Heard | None = None
+    """Keys and values of its tokens, while it is being decoded."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps from the start there are to be seen."""
+        return self.position - self.start
+
+    @property
+    def next_token(self) -> int:
+        """The token that goes in now."""
+        if self.position < len(self.prompt):
+            return self.prompt[self.position]
+        return self.tokens[self.position - len(self.prompt)]
+
+    @property
+    def wants_logits(self) -> bool:
+        return self.position == self.start or self.position >= len(self.prompt) - 1
+
+    @property
+    def score(self) -> float:
+        """Mean log probability of a token, the end included."""
+        return sum(self.logprobs) / max(1, len(self.logprobs))
+
+    def follow(self, other: Row) -> None:
+        """Become what another hypothesis of the same window is."""
+        assert self.said
+        assert other.said
+        pairs = zip(self.tokens, other.tokens, strict=False)
+        same = takewhile(lambda pair: pair[0] == pair[1], pairs)
+        first = len(self.prompt) + sum(1 for _ in same) if self.position else 0
+        panels = slice(first // PANEL, other.position // PANEL + 1)
+        frames = slice(panels.start * PANEL, panels.stop * PANEL)
+        quads = slice(frames.start // 4, frames.stop // 4)
+        for ours, theirs, part in zip(
+            self.said.arrays,
+            other.said.arrays,
+            (panels, frames, frames, quads, frames),
+            strict=True,
+        ):
+            ours[:, part] = theirs[:, part]
+        if self.seen.shape != other.seen.shape:
+            self.seen, first = np.empty_like(other.seen), self.start
+        steps = slice(max(0, first - self.start), other.steps)
+        self.seen[:, steps] = other.seen[:, steps]
+        self.tokens, self.logprobs = list(other.tokens), list(other.logprobs)
+        self.first, self.position = other.first, other.position
+
+    def ended(self, logprob: float) -> Row:
+        """A copy of it, with its end."""
+        copied = replace(self, tokens=list(self.tokens), logprobs=[*self.logprobs, logprob])
+        copied.seen, copied.said = self.seen[:, : self.steps].copy(), None
+        return copied
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """Several hypotheses for one window (beam search): the most probable are followed, and the best
+    of those that ended is taken."""
+
+    size: int
+    rows: list[Row]
+    """One, until its prompt is through."""
+    ended: list[Row] = field(default_factory=list)
+
+    @property
+    def best(self) -> Row:
+        return max(self.ended or self.rows, key=lambda row: row.score)
+
+    def advance(self, tokens: NDArray[np.int64], logprobs: F32, end: int) -> list[Row]:
+        """Take the next tokens, of ``[rows, twice the size]``; returns the rows to go on with."""
+        ways = [
+            (sum(row.logprobs) + float(logprobs[n, m]), n, int(tokens[n, m]), float(logprobs[n, m]))
+            for n, row in enumerate(self.rows)
+            for m in range(2 * self.size)
+        ]
+        followed: list[tuple[int, int, float]] = []
+        for rank, (_, parent, token, logprob) in enumerate(sorted(ways, reverse=True)):
+            if token == end and rank < self.size:
+                self.ended.append(self.rows[parent].ended(logprob))
+            elif token != end and len(followed) < self.size:
+                followed.append((parent, token, logprob))
+        if len(self.ended) >= self.size or len(self.rows[0].tokens) + 1 >= self.rows[0].most:
+            return []
+        self.rows = self._followed(followed)
+        return self.rows
+
+    def _followed(self, ways: list[tuple[int, int, float]]) -> list[Row]:
+        """A row for each way: its parent itself where that is free, or else a copy of it."""
+        heirs = {parent: n for n, (parent, _, _) in reversed(list(enumerate(ways)))}
+        spare = [row for n, row in enumerate(self.rows) if n not in heirs]
+        result = []
+        for n, (parent, _, _) in enumerate(ways):
+            row = self.rows[parent]
+            if heirs[parent] != n:
+                row = spare.pop() if spare else _empty(row)
+                row.follow(self.rows[parent])
+            result.append(row)
+        for row, (_, token, logprob) in zip(result, ways, strict=True):
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+        return result
+
+
+def _empty(row: Row) -> Row:
+    """Room for another hypothesis of the same window."""
+    assert row.said
+    heads, panels = row.said.keys.shape[:2]
+    made = Row(row.window, row.prompt, row.start, row.most)
+    made.said = nothing_heard(heads, panels * PANEL)
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A layer, as its three kernels want it."""
+
+    weights: tuple[Linear, ...]
+    """What the addresses in the rest lead to."""
+    to_itself: tuple[NDArray[np.generic], ...]
+    to_window: tuple[NDArray[np.generic], ...]
+    feed_forward: tuple[NDArray[np.generic], ...]
+
+
+class Decoder:
+    """The decoder of one model; for one thread."""
+
+    def __init__(self, checkpoint: Checkpoint, tokens: WhisperTokens) -> None:
+        self.rows: list[Row] = []
+        self._searches: list[Search] = []
+        self._layers = [
+            _layer(checkpoint, f"decoder/layer_{n}") for n in range(checkpoint.layers("decoder"))
+        ]
+        self._embeddings = checkpoint.weights["decoder/embeddings/weight"]
+        self._positions = checkpoint["decoder/position_encodings/encodings"]
+        embeddings = checkpoint["decoder/embeddings/weight"]
+        nothing = np.zeros(len(embeddings), np.float32)
+        self._norm, self._last = weights.after_norm(
+            checkpoint, "decoder/layer_norm", embeddings, nothing
+        )
+        self._heads = len(self._layers) * checkpoint.heads
+        self._watched, self._watching = _watched(checkpoint)
+        self._masks = _masks(checkpoint, tokens)
+        room = -(-CONTEXT // PANEL) * PANEL
+        self._said_masks = np.repeat(np.array([0, -1e30], np.float32), room)
+        self._end = tokens.end
+
+    def join(self, row: Row, beam_size: int = 1) -> None:
+        """Let a row take part from the next step on."""
+        tokens = min(CONTEXT, len(row.prompt) + row.most)
+        row.said = nothing_heard(self._heads, tokens)
+        row.seen = np.empty((self._watching, _STEPS, row.window.sound), np.float32)
+        self._searches.append(Search(beam_size, [row]))
+        self._arrange()
+
+    def run(self, rows: Sequence[Row], beam_size: int = 1) -> list[Row]:
+        """Decode some windows to their ends, :data:`TOGETHER` at a time; returns the best of
+        their hypotheses in the same order. No window may be there twice."""
+        waiting, found = deque(rows), {}
+        try:
+            while waiting or self.rows:
+                while waiting and len(self.rows) < TOGETHER:
+                    self.join(waiting.popleft(), beam_size)
+                found.update({row.window: row for row in self.step()})
+        finally:
+            self._searches, self.rows = [], []
+        return [found[row.window] for row in rows]
+
+    def step(self) -> list[Row]:
+        """One token for each row; returns the best hypotheses of the windows that are done."""
+        rows = self.rows
+        lengths = np.array([row.position for row in rows])
+        steps = self._room_to_see()
+        states = np.zeros((-(-len(rows) // TILE) * TILE, self._positions.shape[1]), np.float32)
+        states[: len(rows)] = self._embeddings[[row.next_token for row in rows]]
+        states[: len(rows)] += self._positions[lengths]
+        for number, layer in enumerate(self._layers):
+            stepping.to_itself(
+                states, *layer.to_itself, self._said, lengths, self._said_masks, number
+            )
+            watched = self._watched[number]
+            stepping.to_window(
+                states, *layer.to_window, self._windows, self._seen, steps, watched, number
+            )
+            stepping.feed_forward(states, *layer.feed_forward)
+        return self._choose(states)
+
+    def _arrange(self) -> None:
+        """Note where the rows' keys and values are."""
+        self.rows = [row for search in self._searches for row in search.rows]
+        said = [row.said.places for row in self.rows if row.said]
+        windows = [row.window.heard.places for row in self.rows]
+        self._said, self._windows = np.array(said), np.array(windows)
+        self._seen = np.array([_seen(row) for row in self.rows], np.int64)
+
+    def _room_to_see(self) -> NDArray[np.int64]:
+        """Each row's step from its start; -1 before that, when nothing is written down."""
+        for n, row in enumerate(self.rows):
+            if row.steps == 0 or row.steps == row.seen.shape[1]:
+                wider = np.empty(
+                    (len(row.seen), 2 * row.seen.shape[1], row.window.sound), np.float32
+                )
+                wider[:, : row.steps] = row.seen[:, : row.steps]
+                row.seen = wider if row.steps else row.seen
+                self._seen[n] = _seen(row)
+        return np.array([row.steps for row in self.rows], np.int64)
+
+    def _choose(self, states: F32) -> list[Row]:
+        asked = [n for n, row in enumerate(self.rows) if row.wants_logits]
+        for row in self.rows:
+            row.position += 1
+        if not asked:
+            return []
+        rows = [self.rows[n] for n in asked]
+        chosen = np.zeros((-(-len(asked) // TILE) * TILE, states.shape[1]), np.float32)
+        chosen[: len(asked)] = states[asked]
+        logits = np.empty((len(chosen), len(self._last.scales)), np.float32)
+        stepping.to_logits(chosen, self._norm, self._last.places, logits)
+        count = max(2 * search.size if search.size > 1 else 1 for search in self._searches)
+        tokens = np.zeros((len(rows), count), np.int64)
+        logprobs = np.zeros((len(rows), count), np.float32)
+        masks = np.array([1 if not row.tokens else 0 for row in rows])
+        stepping.choose(logits, self._masks, masks, tokens, logprobs)
+        return self._advance({row: n for n, row in enumerate(rows)}, logits, tokens, logprobs)
+
+    def _advance(
+        self, places: dict[Row, int], logits: F32, tokens: NDArray[np.int64], logprobs: F32
+    ) -> list[Row]:
+        """Take the next tokens; returns what is done."""
+        done: list[Search] = []
+        changed = False
+        for search in self._searches:
+            row = search.rows[0]
+            if row not in places:
+                continue
+            at = [places[each] for each in search.rows]
+            if row.position - 1 == row.start:
+                row.first = logits[at[0]].copy()
+            if row.position < len(row.prompt):
+                continue
+            if search.size > 1:
+                before = search.rows
+                if not search.advance(tokens[at], logprobs[at], self._end):
+                    done.append(search)
+                changed |= search.rows is not before
+            elif self._take(row, logits[at[0]], int(tokens[at[0], 0]), float(logprobs[at[0], 0])):
+                done.append(search)
+        if done or changed:
+            self._searches = [search for search in self._searches if search not in done]
+            self._arrange()
+        for search in done:
+            search.best.said = None
+        return [search.best for search in done]
+
+    def _take(self, row: Row, logits: F32, token: int, logprob: float) -> bool:
+        """Take the next token of the only hypothesis; returns whether it is done."""
+        if row.forced is not None:
+            if len(row.tokens) == len(row.forced):
+                return True
+            token = row.forced[len(row.tokens)]
+            most = float(logits.max())
+            logprob = float(logits[token]) - most - float(np.log(np.exp(logits - most).sum()))
+        row.logprobs.append(logprob)
+        if token == self._end:
+            return True
+        row.tokens.append(token)
+        return len(row.tokens) >= row.most and row.forced is None
+
+
+def _seen(row: Row) -> tuple[int, int, int]:
+    """What :mod:`stepping` wants to know of a row."""
+    if row.position < row.start:
+        return 0, 0, 0
+    return row.seen.ctypes.data, row.seen.shape[1], row.seen.shape[2]
+
+
+def _layer(checkpoint: Checkpoint, name: str) -> _Layer:
+    itself, window = f"{name}/self_attention", f"{name}/attention"
+    first_norm, first = weights.attending(checkpoint, itself)
+    first_joining = weights.joining(checkpoint, f"{itself}/linear_1")
+    scale = np.float32(HEAD**-0.5)
+    weight, bias = (checkpoint[f"{window}/linear_0/{part}"] * scale for part in ("weight", "bias"))
+    query_norm, query = weights.after_norm(checkpoint, f"{window}/layer_norm", weight, bias)
+    second_joining = weights.joining(checkpoint, f"{window}/linear_2")
+    inner_norm, inner, outer = weights.feed_forward(checkpoint, f"{name}/ffn")
+    return _Layer(
+        (first, first_joining, query, second_joining, inner, outer),
+        (first_norm, first.places, first_joining.places),
+        (query_norm, query.places, second_joining.places),
+        (inner_norm, inner.places, outer.places),
+    )
+
+
+def _watched(checkpoint: Checkpoint) -> tuple[NDArray[np.int64], int]:
+    """``[layers, heads]``: a head's place among those that show word times, or -1; and how many
+    those are. Models that do not name them: all heads of the upper half of the layers."""
+    layers = checkpoint.layers("decoder")
+    named = checkpoint.config.get("alignment_heads") or [
+        (layer, head) for layer in range(layers // 2, layers) for head in range(checkpoint.heads)
+    ]
+    watched = np.full((layers, checkpoint.heads), -1, np.int64)
+    for place, (layer, head) in enumerate(named):
+        watched[layer, head] = place
+    return watched, len(named)
+
+
+def _masks(checkpoint: Checkpoint, tokens: WhisperTokens) -> F32:
+    """``[2, vocabulary filled up]``, added to logits: always, and for the first token of a text.
+
+    What is never text: control tokens but the end, times, and what the model says to suppress.
+    """
+    size = -(-checkpoint.vocabulary // PANEL) * PANEL
+    always = np.zeros(size, np.float32)
+    always[tokens.end + 1 :] = NEVER
+    always[checkpoint.config.get("suppress_ids", [])] = NEVER
+    at_first = always.copy()
+    at_first[checkpoint.config.get("suppress_ids_begin", [])] = NEVER
+    return np.stack([always, at_first])

@@ -1,0 +1,400 @@
+"""Vectors of a processor's full width inside numba kernels, and the tile of a matrix product.
+
+Numba turns loops into vectors on its own, but of half the width on many processors, and it does
+not find the instruction that multiplies bytes four at a time (VNNI), which is worth a factor of
+four to eight. So kernels here say what they want: :func:`load` numbers from an address, calculate
+with ``+ - * /`` and the functions below, :func:`store`. :data:`Lanes` are float32 numbers,
+:data:`Whole` int32 numbers; there are :data:`LANES` of them in one.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic, models, overload, register_model
+
+WIDE = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"})
+NARROW = frozenset({"avx2", "fma", "avxvnni"})
+
+
+def _width() -> int:
+    """Numbers of 32 bits in a vector, for the processor that numba compiles for; 0 if it lacks
+    the instructions."""
+    if config.CPU_FEATURES is None:
+        has = {name for name, there in binding.get_host_cpu_features().items() if there}
+    else:
+        has = {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
+    return 16 if has >= WIDE else 8 if has >= NARROW else 0
+
+
+SUPPORTED = _width() > 0
+"""Whether this processor has the instructions that the kernels are made of."""
+
+LANES = _width() or 8
+
+PANEL = 64
+"""Outputs of a tile."""
+
+TILE = 6
+"""Rows of a tile: with all of a panel, as many sums as a processor with AVX-512 has registers."""
+
+_ENCODED = "llvm.x86.avx512.vpdpbusd.{}"
+
+_FLOAT, _INT, _LONG, _BYTE = ir.FloatType(), ir.IntType(32), ir.IntType(64), ir.IntType(8)
+_FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
+_BYTES = ir.VectorType(_BYTE, LANES)
+_QUADS = ir.VectorType(_BYTE, 4 * LANES)
+_FAST = ("fast",)
+
+Build = Callable[..., Any]
+
+
+class _LanesType(types.Type):  # type: ignore[misc]
+    """The type of :data:`Lanes` in numba."""
+
+
+class _WholeType(types.Type):  # type: ignore[misc]
+    """The type of :data:`Whole` in numba."""
+
+
+Lanes, Whole = _LanesType("Lanes"), _WholeType("Whole")
+
+
+@register_model(_LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _FLOATS)
+
+
+@register_model(_WholeType)
+class _WholeModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _INTS)
+
+
+def _splat(builder: Any, number: Any, kind: Any) -> Any:
+    """The same number in every lane."""
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(_INT, 0))
+    return builder.shuffle_vector(
+        first, nothing, ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES)
+    )
+
+
+def _call(builder: Any, name: str, returns: Any, arguments: list[Any]) -> Any:
+    kind = ir.FunctionType(returns, [each.type for each in arguments])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    fast = _FAST if returns in (_FLOAT, _FLOATS) else ()
+    return builder.call(function, arguments, fastmath=fast)
+
+
+def _unary(takes: Any, returns: Any, build: Build) -> Any:
+    """A function of one argument, by what makes its code."""
+
+    @intrinsic
+    def made(typing: Any, one: Any) -> Any:
+        return returns(takes), lambda context, builder, signature, args: build(builder, *args)
+
+    return made
+
+
+def _floats(name: str) -> Any:
+    """LLVM's function for each lane of one vector."""
+    vector = f"llvm.{name}.v{LANES}f32"
+    return _unary(Lanes, Lanes, lambda builder, one: _call(builder, vector, _FLOATS, [one]))
+
+
+def _mixed(build: Build) -> Any:
+    """A function of two vectors, or of a vector and a number."""
+
+    @intrinsic
+    def made(typing: Any, one: Any, other: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            vectors = [
+                each if kind is Lanes else _splat(builder, each, _FLOATS)
+                for each, kind in zip(args, signature.args, strict=True)
+            ]
+            return build(builder, *vectors)
+
+        kinds = [Lanes if kind is Lanes else types.float32 for kind in (one, other)]
+        return Lanes(*kinds), generate
+
+    return made
+
+
+def _operator(symbol: Any, name: str) -> None:
+    """Teach numba an operator between vectors."""
+    made = _mixed(lambda builder, one, other: getattr(builder, name)(one, other, flags=_FAST))
+
+    @overload(symbol, inline="always")
+    def chosen(one, other):  # type: ignore[no-untyped-def]
+        if Lanes not in {one, other}:
+            return None
+        return lambda one, other: made(one, other)  # noqa: PLW0108  (numba asks for the names)
+
+
+_operator(operator.add, "fadd")
+_operator(operator.sub, "fsub")
+_operator(operator.mul, "fmul")
+_operator(operator.truediv, "fdiv")
+
+rint = _floats("rint")
+absolute = _floats("fabs")
+
+
+def _of_two(name: str) -> Any:
+    vector = f"llvm.{name}.v{LANES}f32"
+    return _mixed(lambda builder, one, other: _call(builder, vector, _FLOATS, [one, other]))
+
+
+maximum = _of_two("maxnum")
+copysign = _of_two("copysign")
+
+splat = _unary(types.float32, Lanes, lambda builder, one: _splat(builder, one, _FLOATS))
+
+
+def _total(builder: Any, one: Any) -> Any:
+    zero = ir.Constant(_FLOAT, 0.0)
+    return _call(builder, f"llvm.vector.reduce.fadd.v{LANES}f32", _FLOAT, [zero, one])
+
+
+def _largest(builder: Any, one: Any) -> Any:
+    return _call(builder, f"llvm.vector.reduce.fmax.v{LANES}f32", _FLOAT, [one])
+
+
+total = _unary(Lanes, types.float32, _total)
+largest = _unary(Lanes, types.float32, _largest)
+
+whole = _unary(Lanes, Whole, lambda builder, one: builder.fptosi(one, _INTS))
+
+
+def _constant(number: int) -> Any:
+    return ir.Constant(_INTS, [number] * LANES)
+
+
+high_byte = _unary(Whole, Whole, lambda builder, one: builder.lshr(one, _constant(8)))
+"""A number shifted down by eight bits."""
+
+offset = _unary(Whole, Whole, lambda builder, one: builder.add(one, _constant(128)))
+"""From -128..127 to 0..255."""
+
+whole_total = _unary(
+    Whole,
+    types.int32,
+    lambda builder, one: _call(builder, f"llvm.vector.reduce.add.v{LANES}i32", _INT, [one]),
+)
+
+
+def _address(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def _load(builder: Any, address: Any, kind: Any = _FLOATS, align: int = 4) -> Any:
+    found = builder.load(_address(builder, address, kind))
+    found.align = align
+    return found
+
+
+def _store(builder: Any, vector: Any, address: Any, align: int = 4) -> None:
+    builder.store(vector, _address(builder, address, vector.type)).align = align
+
+
+load = _unary(types.int64, Lanes, _load)
+"""Numbers from an address."""
+
+
+@intrinsic
+def store(typing: Any, address: Any, vector: Any) -> Any:
+    """Write numbers to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _store(builder, args[1], args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, Lanes), generate
+
+
+@intrinsic
+def store_bytes(typing: Any, address: Any, vector: Any) -> Any:
+    """Write the lowest byte of each number to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _store(builder, builder.trunc(args[1], _BYTES), args[0], align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, Whole), generate
+
+
+@intrinsic
+def times_power(typing: Any, vector: Any, exponent: Any) -> Any:
+    """``vector * 2**exponent`` for whole exponents, by the bits of a float."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = builder.shl(builder.fptosi(args[1], _INTS), _constant(23))
+        return builder.bitcast(builder.add(builder.bitcast(args[0], _INTS), bits), _FLOATS)
+
+    return Lanes(Lanes, Lanes), generate
+
+
+def _columns(rows: int) -> int:
+    """Vectors of a panel that are summed at once, so that the sums stay in registers."""
+    return PANEL // LANES if LANES == 16 or rows == 1 else 2 if rows == TILE else 4
+
+
+class _Tile:
+    """Writes the code of one tile: rows of ``a`` times a panel of ``b``."""
+
+    def __init__(self, builder: Any, rows: int, quads: bool, arguments: tuple[Any, ...]) -> None:
+        self._builder, self._rows, self._quads = builder, rows, quads
+        (self._a, self._a_step, self._b, self._steps, self._start) = arguments[:5]
+        (self._row_scales, self._scales, self._bias, self._out, self._out_step) = arguments[5:10]
+        self._adds = arguments[10]
+
+    def write(self) -> None:
+        columns = _columns(self._rows)
+        for first in range(0, PANEL // LANES, columns):
+            self._finish(self._products(first, columns), first)
+
+    def _at(self, address: Any, vector: int) -> Any:
+        return self._builder.add(address, ir.Constant(_LONG, 4 * LANES * vector))
+
+    def _every_row(self, address: Any, step: Any) -> list[Any]:
+        places = [address]
+        for _ in range(1, self._rows):
+            places.append(self._builder.add(places[-1], step))
+        return places
+
+    def _products(self, first: int, columns: int) -> list[list[Any]]:
+        """The loop over what ``a`` and ``b`` share; returns the sums by row and vector."""
+        builder, zero = self._builder, ir.Constant(_LONG, 0)
+        kind = _INTS if self._quads else _FLOATS
+        begins = [
+            _load(builder, self._at(self._start, first + n), kind)
+            if self._quads
+            else ir.Constant(kind, [0.0] * LANES)
+            for n in range(columns)
+        ]
+        rows = self._every_row(self._a, self._a_step)
+        before = builder.block
+        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        step, place = builder.phi(_LONG), builder.phi(_LONG)
+        sums = [[builder.phi(kind) for _ in range(columns)] for _ in range(self._rows)]
+        panel = [_load(builder, self._at(place, first + n), kind) for n in range(columns)]
+        at = builder.shl(step, ir.Constant(_LONG, 2))
+        added = [
+            self._add(builder.add(rows[m], at), panel, sums[m], kind) for m in range(self._rows)
+        ]
+        following = builder.add(step, ir.Constant(_LONG, 1))
+        below = builder.add(place, ir.Constant(_LONG, 4 * PANEL))
+        builder.cbranch(builder.icmp_signed("<", following, self._steps), loop, after)
+        for phi, begin, end in ((step, zero, following), (place, self._b, below)):
+            phi.add_incoming(begin, before)
+            phi.add_incoming(end, loop)
+        for m in range(self._rows):
+            for n in range(columns):
+                sums[m][n].add_incoming(begins[n], before)
+                sums[m][n].add_incoming(added[m][n], loop)
+        builder.position_at_end(after)
+        return added
+
+    def _add(self, address: Any, panel: list[Any], sums: list[Any], kind: Any) -> list[Any]:
+        builder = self._builder
+        same = _splat(builder, _load(builder, address, _INT if self._quads else _FLOAT), kind)
+        if not self._quads:
+            name = f"llvm.fma.v{LANES}f32"
+            return [
+                _call(builder, name, _FLOATS, [same, part, so_far])
+                for part, so_far in zip(panel, sums, strict=True)
+            ]
+        name, same = _ENCODED.format(32 * LANES), builder.bitcast(same, _QUADS)
+        return [
+            _call(builder, name, _INTS, [so_far, same, builder.bitcast(part, _QUADS)])
+            for part, so_far in zip(panel, sums, strict=True)
+        ]
+
+    def _finish(self, sums: list[list[Any]], first: int) -> None:
+        """Scale, add the bias and what was there, and write."""
+        builder = self._builder
+        vectors = range(len(sums[0]))
+        scales = [_load(builder, self._at(self._scales, first + n)) for n in vectors]
+        bias = [_load(builder, self._at(self._bias, first + n)) for n in vectors]
+        outs = self._every_row(self._out, self._out_step)
+        four = ir.Constant(_LONG, 4)
+        row_scales = self._every_row(self._row_scales, four)
+        adds = builder.icmp_signed("!=", self._adds, ir.Constant(_LONG, 0))
+        for m in range(self._rows):
+            scale = _splat(builder, _load(builder, row_scales[m], _FLOAT), _FLOATS)
+            places = [self._at(outs[m], first + n) for n in vectors]
+            found = []
+            for n in vectors:
+                number = builder.sitofp(sums[m][n], _FLOATS) if self._quads else sums[m][n]
+                both = builder.fmul(scale, scales[n], flags=_FAST)
+                found.append(
+                    _call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, [number, both, bias[n]])
+                )
+            with builder.if_else(adds) as (then, otherwise):
+                with then:
+                    for place, each in zip(places, found, strict=True):
+                        there = _load(builder, place)
+                        _store(builder, builder.fadd(there, each, flags=_FAST), place)
+                with otherwise:
+                    for place, each in zip(places, found, strict=True):
+                        _store(builder, each, place)
+
+
+def _tile(rows: int, *, quads: bool) -> Any:
+    @intrinsic
+    def tile(
+        typing: Any, a: Any, a_step: Any, b: Any, steps: Any, start: Any, row_scales: Any,
+        scales: Any, bias: Any, out: Any, out_step: Any, adds: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            _Tile(builder, rows, quads, args).write()
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 11), generate
+
+    return tile
+
+
+byte_tile = _tile(TILE, quads=True)
+"""``out[m, n] = (start[n] + sum(a[m, k] * b[k, n])) * row_scales[m] * scales[n] + bias[n]``
+
+for :data:`TILE` rows and a panel; all arguments are addresses or counts. ``a``: rows of uint8,
+``a_step`` bytes apart. ``b``: int8 ``[steps, 64, 4]``, four of what is summed next to each other.
+``start``: int32 [64]. ``row_scales``, ``scales``, ``bias``, ``out``: float32, rows of ``out`` are
+``out_step`` bytes apart; with ``adds`` not 0 the result is added to what is there.
+"""
+
+byte_row = _tile(1, quads=True)
+"""The same for one row."""
+
+byte_pair = _tile(2, quads=True)
+"""The same for two rows."""
+
+float_tile = _tile(TILE, quads=False)
+"""The same for float32: ``b`` is ``[steps, 64]``, and nothing is read from ``start``."""
+
+
+@intrinsic
+def keep(typing: Any, arrays: Any) -> Any:
+    """Does nothing, but has numba keep a tuple of arrays until here: it frees an array after its
+    last use, and does not know that its address is one."""
+    return types.void(arrays), lambda context, *rest: context.get_dummy_value()
+
+
+@intrinsic
+def pointer(typing: Any, address: Any) -> Any:
+    """An address as a pointer to anything."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
