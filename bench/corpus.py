@@ -23,6 +23,7 @@ from auricle.speech import SpeechOptions
 from auricle.speech.engines import Engine
 from auricle.speech.engines.cpu import CPUEngine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+from auricle.speech.options import DecodeOptions
 from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
@@ -84,6 +85,13 @@ def narrower(samples: Samples) -> tuple[Samples, int]:
     return expanded.astype(np.float32), SAMPLE_RATE // 2
 
 
+def engine() -> tuple[Engine, DecodeOptions]:
+    """The default engine of processors, or CTranslate2's if AURICLE_ENGINE says so."""
+    if os.environ.get("AURICLE_ENGINE") == "ctranslate2":
+        return CTranslate2Engine("base", MODEL, THREADS), DECODING["ctranslate2"]
+    return CPUEngine("base", MODEL, THREADS), DECODING["cpu"]
+
+
 class Auricle:
     """This project's pipeline, as the worker runs it with the same AURICLE_ENGINE."""
 
@@ -91,12 +99,7 @@ class Auricle:
         keep_memory()
         self._media = MediaPool()
         self._voice = VoiceActivity()
-        self._engine: Engine
-        if os.environ.get("AURICLE_ENGINE") == "ctranslate2":
-            self._engine, kind = CTranslate2Engine("base", MODEL, THREADS), "ctranslate2"
-        else:
-            self._engine, kind = CPUEngine("base", MODEL, THREADS), "cpu"
-        self._decoding = DECODING[kind]
+        self._engine, self._decoding = engine()
 
     def transcribe(self, item: Item) -> Transcript:
         """Transcribe one recording in its language."""
@@ -113,24 +116,23 @@ class Auricle:
 
 
 class FasterWhisper:
-    """faster-whisper's batched pipeline: batches of 8, beam 5, the same weights and threads."""
+    """faster-whisper's batched pipeline with the same weights and threads; without batches, the
+    sequential one."""
 
-    def __init__(self, *, word_times: bool) -> None:
+    def __init__(self, *, word_times: bool, batch_size: int = 8, beam_size: int = 5) -> None:
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
         model = WhisperModel(str(MODEL), device="cpu", compute_type="int8", cpu_threads=THREADS)
-        self._pipeline = BatchedInferencePipeline(model)
-        self._word_times = word_times
+        self._transcribe = model.transcribe
+        self._options: dict[str, Any] = {"beam_size": beam_size, "word_timestamps": word_times}
+        if batch_size:
+            self._transcribe = BatchedInferencePipeline(model).transcribe
+            self._options["batch_size"] = batch_size
 
     def text(self, item: Item) -> str:
         """What was said."""
-        segments, _ = self._pipeline.transcribe(
-            str(SPEECH / item["path"]),
-            batch_size=8,
-            beam_size=5,
-            language=language(item),
-            word_timestamps=self._word_times,
-        )
+        path = str(SPEECH / item["path"])
+        segments, _ = self._transcribe(path, language=language(item), **self._options)
         return "".join(segment.text for segment in segments)
 
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from auricle.media import SAMPLE_RATE, MediaPool
 from auricle.speech import SpeechOptions
-from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.work.memory import keep_memory
-from bench.corpus import MODEL, SPEECH, THREADS, report
+from auricle.work.transcriber import warm_up
+from bench.corpus import SPEECH, engine, report
 
 MINUTES = (1, 10, 180)
 SOURCE = SPEECH / "longform" / "built_dev_12min_many_speakers.mp3"
@@ -57,12 +57,13 @@ def repeated(media: MediaPool, seconds: float) -> Iterator[NDArray[np.float32]]:
 def measure(minutes: float) -> None:
     """Print how much the peak grows while a recording of that length is transcribed."""
     keep_memory()
-    engine, voice = CTranslate2Engine("base", MODEL, THREADS), VoiceActivity()
-    engine.encode([np.zeros(SAMPLE_RATE, np.float32)])
+    (loaded_engine, decoding), voice = engine(), VoiceActivity()
+    warm_up(loaded_engine)
     loaded = peak_mb()
     with MediaPool() as media:
         blocks = repeated(media, 60 * minutes)
-        found = transcribe(blocks, engine, SpeechOptions("en"), voice=voice)
+        options = SpeechOptions("en")
+        found = transcribe(blocks, loaded_engine, options, voice=voice, decoding=decoding)
     assert found.duration >= 60 * minutes - 1
     print(peak_mb() - loaded)
 

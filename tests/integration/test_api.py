@@ -363,7 +363,10 @@ def test_an_upload_that_is_sent_again_joins_the_first(
         minute = wav(np.tile(samples, 2)[: 60 * rate], rate=rate)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
-                f"{running.url}/v1/transcribe", files={"file": minute}, headers=auth, timeout=2
+                f"{running.url}/v1/transcribe",
+                files={"file": minute},
+                headers=auth,
+                timeout=httpx.Timeout(30, read=0.2),
             )
         answer = httpx.post(
             f"{running.url}/v1/transcribe", files={"file": minute}, headers=auth, timeout=120

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import random_whisper
 from auricle.core.errors import Unavailable
 from auricle.media import MediaPool
 from auricle.speech import SpeechOptions
@@ -187,6 +188,26 @@ def test_a_whole_recording_has_its_words_and_times(
     times = [time for word in found.words for time in (word.start, word.end)]
     assert times == sorted(times)
     assert times[-1] <= found.duration
+
+
+@pytest.mark.parametrize(("width", "mels"), [(384, 80), (768, 80), (1280, 128)])
+def test_models_of_all_sizes(
+    width: int, mels: int, models_dir: Path, tmp_path: Path, windows: list[F32]
+) -> None:
+    """From tiny to large-v3, but for their weights, and with two layers of each kind."""
+    folder = tmp_path / "model"
+    random_whisper.write(folder, models_dir / "base", width=width, mels=mels, layers=2)
+    ours, theirs = CPUEngine("random", folder, 2), CTranslate2Engine("random", folder, 2)
+    one, other = ours.encode(windows[2:3]), theirs.encode(windows[2:3])
+    states, expected = one.windows[0].window.states, np.array(other.storage)[0]
+    cosine = (states * expected).sum() / np.linalg.norm(states) / np.linalg.norm(expected)
+    assert cosine > 0.999
+    (found,), (reference,) = ours.detect_languages(one), theirs.detect_languages(other)
+    apart = [abs(found[code] - reference[code]) for code in found]
+    assert max(apart) < 0.1 * max(reference.values())
+    short = ours.encode(windows[6:7])
+    (said,) = ours.decode(short, ours.tokens.prompt(*ENGLISH), 2, 0.0)
+    assert ours.align(short, ours.tokens.start_sequence(*ENGLISH), [said.tokens], [3.0])
 
 
 @pytest.mark.parametrize("cut", [10, 1000, 100_000])

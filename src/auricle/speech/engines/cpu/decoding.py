@@ -88,12 +88,8 @@ class Row:
         panels = slice(first // PANEL, other.position // PANEL + 1)
         frames = slice(panels.start * PANEL, panels.stop * PANEL)
         quads = slice(frames.start // 4, frames.stop // 4)
-        for ours, theirs, part in zip(
-            self.said.arrays,
-            other.said.arrays,
-            (panels, frames, frames, quads, frames),
-            strict=True,
-        ):
+        parts = panels, frames, frames, quads, frames
+        for ours, theirs, part in zip(self.said.arrays, other.said.arrays, parts, strict=True):
             ours[:, part] = theirs[:, part]
         if self.seen.shape != other.seen.shape:
             self.seen, first = np.empty_like(other.seen), self.start
@@ -247,18 +243,15 @@ class Decoder:
         said = [row.said.places for row in self.rows if row.said]
         windows = [row.window.heard.places for row in self.rows]
         self._said, self._windows = np.array(said), np.array(windows)
-        self._seen = np.array([_seen(row) for row in self.rows], np.int64)
+        self._seen = np.zeros((len(self.rows), 3), np.int64)
 
     def _room_to_see(self) -> NDArray[np.int64]:
-        """Each row's step from its start; -1 before that, when nothing is written down."""
+        """Make room to write down what is attended to; returns each row's step from its start."""
         for n, row in enumerate(self.rows):
-            if row.steps == 0 or row.steps == row.seen.shape[1]:
-                wider = np.empty(
-                    (len(row.seen), 2 * row.seen.shape[1], row.window.sound), np.float32
-                )
-                wider[:, : row.steps] = row.seen[:, : row.steps]
-                row.seen = wider if row.steps else row.seen
-                self._seen[n] = _seen(row)
+            if row.steps == row.seen.shape[1]:
+                room = np.empty((self._watching, row.steps, row.window.sound), np.float32)
+                row.seen = np.concatenate([row.seen, room], axis=1)
+            self._seen[n] = _seen(row)
         return np.array([row.steps for row in self.rows], np.int64)
 
     def _choose(self, states: F32) -> list[Row]:
@@ -324,7 +317,7 @@ class Decoder:
 
 
 def _seen(row: Row) -> tuple[int, int, int]:
-    """What :mod:`stepping` wants to know of a row."""
+    """What :mod:`stepping` wants to know of a row; nothing is written down before its start."""
     if row.position < row.start:
         return 0, 0, 0
     return row.seen.ctypes.data, row.seen.shape[1], row.seen.shape[2]
