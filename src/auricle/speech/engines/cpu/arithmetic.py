@@ -22,6 +22,7 @@ from auricle.speech.engines.cpu.lanes import (
     byte_tile,
     copysign,
     high_byte,
+    keep,
     largest,
     load,
     maximum,
@@ -51,7 +52,7 @@ INLINE = OPTIONS | {"inline": "always"}
 
 f32 = np.float32
 
-_LOG2_E = f32(1.4426950408889634)
+LOG2_E = f32(1.4426950408889634)
 _LEAST = f32(-126)
 
 
@@ -181,6 +182,18 @@ def normalise(numbers: Any, size: Any, gamma: Any, out: Any) -> None:
 
 
 @njit(**INLINE)
+def ready(states: Any, first: Any, gamma: Any, out: Any, scales: Any) -> None:
+    """Normalise and quantise the rows of ``out`` [rows, width] from ``states``."""
+    rows, width = out.shape
+    room = np.empty(width, np.float32)
+    for row in range(rows):
+        place = states.ctypes.data + (first + row) * width * 4
+        normalise(place, width, gamma, room.ctypes.data)
+        scales[row] = quantise(room.ctypes.data, width, out.ctypes.data + row * width)
+    keep((room,))
+
+
+@njit(**INLINE)
 def power_of_two(exponent: Any) -> Any:
     """``2**exponent``, and 2**-126 below that. The fraction by a polynomial (least squares at
     Chebyshev points, 2e-7), the rest by the bits of a float."""
@@ -206,7 +219,7 @@ def gelu(numbers: Any, size: Any) -> None:
         tail = tail * t + f32(1.421413741)
         tail = tail * t - f32(0.284496736)
         tail = (tail * t + f32(0.254829592)) * t
-        erf = f32(1) - tail * power_of_two(z * z * -_LOG2_E)
+        erf = f32(1) - tail * power_of_two(z * z * -LOG2_E)
         half = x * f32(0.5)
         store(numbers + 4 * i, half * copysign(erf, x) + half)
 
@@ -221,26 +234,15 @@ def top(numbers: Any, size: Any) -> Any:
 
 
 @njit(**INLINE)
-def soften(scores: Any, size: Any) -> Any:
-    """``exp(scores - max)`` in place; returns 1 / their sum."""
-    most = top(scores, size) * _LOG2_E
-    summed = splat(f32(0))
-    for i in range(0, size, LANES):
-        power = power_of_two(load(scores + 4 * i) * _LOG2_E - most)
-        store(scores + 4 * i, power)
-        summed = summed + power
-    return f32(1) / total(summed)
-
-
-@njit(**INLINE)
 def weigh(scores: Any, scales: Any, most: Any, size: Any, high: Any, low: Any) -> Any:
-    """As :func:`soften`; and the powers times the values' scales (0..``most``) as 16 bits in two
-    bytes. One byte would make nothing of the many weak weights of a long window."""
-    greatest = top(scores, size) * _LOG2_E
+    """``exp(scores - max)`` in place, and that times the values' scales (0..``most``) as 16 bits in
+    two bytes; returns 1 / the sum of the powers. One byte would make nothing of the many weak
+    weights of a long window."""
+    greatest = top(scores, size) * LOG2_E
     factor = f32(65535) / most
     summed = splat(f32(0))
     for i in range(0, size, LANES):
-        power = power_of_two(load(scores + 4 * i) * _LOG2_E - greatest)
+        power = power_of_two(load(scores + 4 * i) * LOG2_E - greatest)
         store(scores + 4 * i, power)
         summed = summed + power
         weight = whole(power * (load(scales + 4 * i) * factor))

@@ -20,7 +20,6 @@ from auricle.speech.engines.cpu.arithmetic import (
     F32,
     GROUPS,
     HEAD,
-    INLINE,
     OUTPUTS,
     PARALLEL,
     Linear,
@@ -30,6 +29,7 @@ from auricle.speech.engines.cpu.arithmetic import (
     normalise,
     packed,
     quantise,
+    ready,
 )
 from auricle.speech.engines.cpu.attention import (
     Heard,
@@ -87,18 +87,6 @@ def convolve(frames: Any, stride: Any, weights: Any, bias: Any, positions: Any, 
                 for i in range(0, 4 * width, 4 * LANES):
                     store(place + i, load(place + i) + load(position + i))
         keep((ones,))
-
-
-@njit(**INLINE)
-def ready(states: Any, first: Any, gamma: Any, out: Any, scales: Any) -> None:
-    """Normalise and quantise the rows of ``out`` [rows, width] from ``states``."""
-    rows, width = out.shape
-    room = np.empty(width, np.float32)
-    for row in range(rows):
-        place = states.ctypes.data + (first + row) * width * 4
-        normalise(place, width, gamma, room.ctypes.data)
-        scales[row] = quantise(room.ctypes.data, width, out.ctypes.data + row * width)
-    keep((room,))
 
 
 @njit(**PARALLEL)

@@ -46,7 +46,6 @@ GRAIN = 12
 class Heard:
     """A window that was encoded, with what decoding it has shown."""
 
-    samples: F32
     window: Window
     row: Row | None = None
     """What decoded it last."""
@@ -80,7 +79,7 @@ class CPUEngine:
 
     def encode(self, windows: Sequence[F32]) -> Encoded:
         with self._processor():
-            return Encoded(tuple(Heard(samples, self._heard(samples)) for samples in windows))
+            return Encoded(tuple(Heard(self._heard(samples)) for samples in windows))
 
     @contextmanager
     def _processor(self) -> Iterator[None]:

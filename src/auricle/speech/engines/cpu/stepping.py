@@ -14,15 +14,15 @@ from numba import carray, njit, prange
 from auricle.speech.engines.cpu.arithmetic import (
     GROUPS,
     HEAD,
-    INLINE,
+    LOG2_E,
     OUTPUTS,
     PARALLEL,
     f32,
     gelu,
     linear,
-    normalise,
     power_of_two,
     quantise,
+    ready,
     top,
 )
 from auricle.speech.engines.cpu.attention import MASK, PANELS, attend_once, pack_key, pack_value
@@ -44,26 +44,23 @@ ADDRESS, ROOM, SOUND = range(3)
 ``[watched heads, room, sound]``), the room in steps (0: not at all), and the frames of sound."""
 
 
-@njit(**INLINE)
-def _ready(states: Any, gamma: Any, bytes_: Any, scales: Any) -> None:
-    """Normalise and quantise."""
+@njit(**PARALLEL)
+def _join(states: Any, heard: Any, joining: Any) -> None:
+    """Add what was heard [rows, width], by the layer ``joining``, to ``states``."""
     rows, width = states.shape
-    room = np.empty(width, np.float32)
-    for row in range(rows):
-        normalise(states.ctypes.data + row * width * 4, width, gamma, room.ctypes.data)
-        scales[row] = quantise(room.ctypes.data, width, bytes_.ctypes.data + row * width)
-    keep((room,))
-
-
-@njit(**INLINE)
-def _in_groups(states: Any, bytes_: Any, scales: Any) -> None:
-    """Quantise to ``bytes_`` [groups, rows, size of a group]."""
-    groups, rows, size = bytes_.shape
+    groups = joining[GROUPS]
+    size = width // groups
+    parts, scales = np.empty((groups, rows, size), np.uint8), np.empty((groups, rows), np.float32)
     for group in range(groups):
         for row in range(rows):
-            place = states.ctypes.data + (row * groups + group) * size * 4
-            to = bytes_.ctypes.data + (group * rows + row) * size
+            place = heard.ctypes.data + (row * groups + group) * size * 4
+            to = parts.ctypes.data + (group * rows + row) * size
             scales[group, row] = quantise(place, size, to)
+    for panel in prange(width // PANEL):
+        to = states.ctypes.data + panel * 256
+        for group in range(groups):
+            linear(parts[group], scales[group], joining, panel, group, to, 4 * width, 1)
+    keep((parts, scales))
 
 
 @njit(**PARALLEL)
@@ -87,7 +84,7 @@ def to_itself(
     heads, tiles = width // HEAD, rows // TILE
     bytes_, scales = np.empty((rows, width), np.uint8), np.empty(rows, np.float32)
     heard = np.zeros((rows, width), np.float32)
-    _ready(states, gamma, bytes_, scales)
+    ready(states, 0, gamma, bytes_, scales)
     for n in prange(heads * tiles):
         head, begin = n // tiles, n % tiles * TILE
         out, room = np.empty((3, TILE, HEAD), np.float32), np.empty(HEAD, np.int8)
@@ -105,15 +102,8 @@ def to_itself(
             to = heard.ctypes.data + (row * width + head * HEAD) * 4
             attend_once(place, said[row], layer * heads + head, panels, mask, scores, to)
         keep((out, room, tile, tile_scales))
-    groups = joining[GROUPS]
-    parts = np.empty((groups, rows, width // groups), np.uint8)
-    part_scales = np.empty((groups, rows), np.float32)
-    _in_groups(heard, parts, part_scales)
-    for panel in prange(width // PANEL):
-        to = states.ctypes.data + panel * 256
-        for group in range(groups):
-            linear(parts[group], part_scales[group], joining, panel, group, to, 4 * width, 1)
-    keep((bytes_, scales, heard, parts, part_scales))
+    _join(states, heard, joining)
+    keep((bytes_, scales))
 
 
 @njit(**PARALLEL)
@@ -130,7 +120,7 @@ def to_window(
     heads, tiles = width // HEAD, rows // TILE
     bytes_, scales = np.empty((rows, width), np.uint8), np.empty(rows, np.float32)
     heard = np.zeros((rows, width), np.float32)
-    _ready(states, gamma, bytes_, scales)
+    ready(states, 0, gamma, bytes_, scales)
     for n in prange(heads * tiles):
         head, begin = n // tiles, n % tiles * TILE
         out = np.empty((TILE, HEAD), np.float32)
@@ -151,15 +141,8 @@ def to_window(
                 for t in range(sound):
                     line[t] = scores[t] * share
         keep((out, tile, tile_scales))
-    groups = joining[GROUPS]
-    parts = np.empty((groups, rows, width // groups), np.uint8)
-    part_scales = np.empty((groups, rows), np.float32)
-    _in_groups(heard, parts, part_scales)
-    for panel in prange(width // PANEL):
-        to = states.ctypes.data + panel * 256
-        for group in range(groups):
-            linear(parts[group], part_scales[group], joining, panel, group, to, 4 * width, 1)
-    keep((bytes_, scales, heard, parts, part_scales))
+    _join(states, heard, joining)
+    keep((bytes_, scales))
 
 
 @njit(**PARALLEL)
@@ -170,7 +153,7 @@ def feed_forward(states: Any, gamma: Any, inner: Any, outer: Any) -> None:
     bytes_, scales = np.empty((rows, width), np.uint8), np.empty(rows, np.float32)
     between = np.empty((groups, rows, GROUP), np.uint8)
     between_scales = np.empty((groups, rows), np.float32)
-    _ready(states, gamma, bytes_, scales)
+    ready(states, 0, gamma, bytes_, scales)
     for group in prange(groups):
         out = np.empty((rows, GROUP), np.float32)
         for n in range(GROUP // PANEL):
@@ -194,7 +177,7 @@ def to_logits(states: Any, gamma: Any, layer: Any, logits: Any) -> None:
     """``states`` to ``logits`` [rows filled up, vocabulary filled up]."""
     rows, width = states.shape
     bytes_, scales = np.empty((rows, width), np.uint8), np.empty(rows, np.float32)
-    _ready(states, gamma, bytes_, scales)
+    ready(states, 0, gamma, bytes_, scales)
     for panel in prange(layer[OUTPUTS] // PANEL):
         place, step = logits.ctypes.data + panel * 256, 4 * layer[OUTPUTS]
         linear(bytes_, scales, layer, panel, 0, place, step, 0)
@@ -231,7 +214,7 @@ def choose(logits: Any, masks: Any, mask: Any, tokens: Any, logprobs: Any) -> No
         summed = splat(f32(0))
         most = best[0]
         for i in range(0, 4 * size, 4 * LANES):
-            summed = summed + power_of_two((load(place + i) - most) * f32(1.4426950408889634))
+            summed = summed + power_of_two((load(place + i) - most) * LOG2_E)
         log_total = np.log(total(summed))
         for n in range(count):
             best[n] -= most + log_total
