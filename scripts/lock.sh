@@ -7,5 +7,6 @@ compile() {
         --no-emit-index-url --no-annotate --no-header "$@"
 }
 compile requirements/bootstrap.in --output-file requirements/bootstrap.txt
+compile requirements/agents.in --output-file requirements/agents.txt
 compile pyproject.toml --constraints requirements/constraints.in --output-file requirements/run.txt
 compile pyproject.toml --extra dev --constraints requirements/run.txt --output-file requirements/dev.txt
