@@ -19,6 +19,7 @@ from platformdirs import user_data_path
 from pydantic import (
     Field,
     NonNegativeFloat,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -30,7 +31,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from auricle.core.errors import Unavailable
 from auricle.core.hosts import AllowedHost
 
-SECRETS = ("database_url", "secret_key", "smtp_url")
+SECRETS = ("database_url", "secret_key", "smtp_url", "llm_key")
 
 Listed = Annotated[tuple[str, ...], NoDecode]
 
@@ -124,6 +125,24 @@ class Settings(BaseSettings):
     """Platforms of whose pages recordings may be taken, as yt-dlp names them; well-known ones when
     unset, none when empty."""
 
+    llm_url: str | None = None
+    """``http://host:port/v1`` of a server that speaks OpenAI's chat API (vLLM, Ollama): it does
+    what a language model does, instead of one in the text worker."""
+
+    llm_model: str | None = None
+    """The language model: an id of the catalog, the first one installed when unset; with
+    ``llm_url`` the name that the other server has for it."""
+
+    llm_key: SecretStr | None = None
+    """The other server's key."""
+
+    text_credits: NonNegativeInt = 0
+    """Credits that each request for work on text costs."""
+
+    clone_consent: bool = False
+    """Whether requests for a cloned voice must say ``consent=true``: that whoever speaks in the
+    reference agrees."""
+
     sync_minutes: PositiveInt = 30
     """Minutes of audio beyond which speech-to-text.cn's synchronous call refers to the other."""
 
@@ -175,6 +194,8 @@ class Settings(BaseSettings):
     def _check_together(self) -> Settings:
         if self.smtp_url and not self.public_url:
             raise ValueError("AURICLE_SMTP_URL needs AURICLE_PUBLIC_URL: mails hold links")
+        if self.llm_url and not self.llm_model:
+            raise ValueError("AURICLE_LLM_URL needs AURICLE_LLM_MODEL, the model's name there")
         if self.trust_loopback and self.public_url:
             raise ValueError(
                 "AURICLE_TRUST_LOOPBACK is for one's own machine: behind a proxy, which a public "

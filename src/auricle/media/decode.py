@@ -87,13 +87,56 @@ def decode(source: Source, max_seconds: float) -> Iterator[NDArray[np.float32]]:
         for piece in _mono(container, stream):
             left -= len(piece)
             if left < 0:
-                raise TooLong(
-                    f"The recording is longer than {max_seconds / 3600:g} hours. Split it."
-                )
+                raise TooLong(_too_long(max_seconds))
             yield from samples.add(piece)
         yield from samples.rest()
         if not samples.total:
             raise BadMedia(_NOTHING_DECODED)
+
+
+def sound(source: Source, rate: int, max_seconds: float) -> Iterator[NDArray[np.float32]]:
+    """Yield the recording's sound as it is meant to be heard: blocks of ``[samples, channels]``
+    with one channel or two, at ``rate``, about -1..1.
+
+    Raises as :func:`decode` does.
+    """
+    index = _track_with_sound(source, max_seconds)
+    with _open(source) as container:
+        stream = _tracks(container)[index]
+        clock = _Clock((container.start_time or 0) / av.time_base)
+        resampler: AudioResampler | None = None
+        left, shape = int(max_seconds * rate), ("", 0, "")
+        channels = 0
+        for _, frame in _frames(container, (stream,)):
+            gap = clock.gap_before(frame)
+            pieces = []
+            found = (frame.format.name, frame.sample_rate, frame.layout.name)
+            if found != shape:
+                pieces = resampler.resample(None) if resampler else []
+                channels = channels or min(2, frame.layout.nb_channels)
+                resampler = AudioResampler("flt", ("mono", "stereo")[channels - 1], rate)
+                shape = found
+            assert resampler is not None
+            silence = np.zeros((int(gap * rate), channels), np.float32)
+            frame.pts = None  # the clock deals with time
+            pieces += resampler.resample(frame)
+            block = np.concatenate((silence, *(_heard(piece) for piece in pieces)))
+            left -= len(block)
+            if left < 0:
+                raise TooLong(_too_long(max_seconds))
+            yield block
+        if resampler is None:
+            raise BadMedia(_NOTHING_DECODED)
+        yield from (_heard(piece) for piece in resampler.resample(None))
+
+
+def _heard(frame: AudioFrame) -> NDArray[np.float32]:
+    """A frame as ``[samples, channels]``; floating-point files may hold anything."""
+    return np.nan_to_num(_planes(frame).T, nan=0.0, posinf=1.0, neginf=-1.0).clip(-4, 4)
+
+
+def _too_long(max_seconds: float) -> str:
+    return f"The recording is longer than {max_seconds / 3600:g} hours. Split it."
 
 
 _NOT_MEDIA = (

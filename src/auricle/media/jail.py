@@ -9,7 +9,8 @@ dies after one recording, so that no upload ever meets another's bytes.
 Protocol, on a Unix socket given as a file descriptor number: a request is one JSON datagram with
 two descriptors, the recording and a stream socket for the answer. The answer is frames of
 ``kind (1 byte), length (4 bytes, little endian), payload``: ``I`` what probing found (JSON), ``S``
-samples (float32), ``E`` an error (JSON code and message), ``D`` done. An answer that stops
+samples (float32), byte 1 or 2 samples of that many channels in turn, ``E`` an error
+(JSON code and message), ``D`` done. An answer that stops
 without ``E`` or ``D`` means that the child was killed by one of its limits.
 """
 
@@ -50,11 +51,13 @@ class Request:
     """What to do with the recording that comes with it."""
 
     action: str
-    """``probe``, ``decode`` or ``describe`` (answers what the jail could shut off)."""
+    """``probe``, ``decode``, ``sound`` or ``describe`` (answers what the jail could shut off)."""
     name: str = ""
     raw: RawAudio | None = None
     max_seconds: float = 0.0
     cpu_seconds: int = 60
+    sample_rate: int = 0
+    """Of ``sound``."""
 
 
 def main(control_fd: int) -> None:
@@ -95,7 +98,7 @@ def _warm_up() -> None:
     for raw in (None, RawAudio("pcm_f16le", 8000)):
         source = decode.Source(silence, "", raw)
         decode.probe(source)
-        for _ in decode.decode(source, 1.0):
+        for _ in (*decode.decode(source, 1.0), *decode.sound(source, 48_000, 1.0)):
             pass
 
 
@@ -187,6 +190,9 @@ def _serve(request: Request, recording: IO[bytes], output: _Output, no_network: 
     elif request.action == "probe":
         info = decode.probe(source)
         output.send(b"I", json.dumps(asdict(info)).encode())
+    elif request.action == "sound":
+        for block in decode.sound(source, request.sample_rate, request.max_seconds):
+            output.send(bytes([block.shape[1]]), block.tobytes())
     else:
         for block in decode.decode(source, request.max_seconds):
             output.send(b"S", block.tobytes())

