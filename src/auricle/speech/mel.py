@@ -33,14 +33,14 @@ def log_mel(samples: F32, n_mels: int) -> F32:
     spectrum = np.fft.rfft(frames * _hann(), axis=1)
     mel = np.empty((n_mels, FRAMES), np.float32)
     pairs = spectrum.view(np.float32).reshape(FRAMES, -1, 2)
-    _filtered(pairs, _filters(n_mels), _bands(n_mels), mel)
+    filtered(pairs, _filters(n_mels), _bands(n_mels), mel)
     logged = np.log10(np.maximum(mel, 1e-10))
     result: F32 = (np.maximum(logged, logged.max() - 8.0) + 4.0) / 4.0
     return result
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def _filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
+def filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
     """Power of ``spectrum`` [frames, 201, 2] by ``filters`` [n_mels, 201], which are not 0 in their
     ``bands`` [n_mels, 2] only.
 
@@ -58,11 +58,15 @@ def _filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
             out[mel, frame] = total
 
 
+def bands(filters: F32) -> NDArray[np.int64]:
+    """Where each of ``filters`` [n_mels, frequencies] begins and ends, ``[n_mels, 2]``."""
+    there = filters > 0
+    return np.stack([there.argmax(axis=1), there.shape[1] - there[:, ::-1].argmax(axis=1)], axis=1)
+
+
 @cache
 def _bands(n_mels: int) -> NDArray[np.int64]:
-    """Where each filter begins and ends."""
-    there = _filters(n_mels) > 0
-    return np.stack([there.argmax(axis=1), 201 - there[:, ::-1].argmax(axis=1)], axis=1)
+    return bands(_filters(n_mels))
 
 
 @cache

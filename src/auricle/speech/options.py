@@ -21,11 +21,34 @@ class SpeechOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """When speech begins and when it is over."""
+
+    pause: float = 0.5
+    """Seconds of silence that end an utterance."""
+    eager: float = 0.25
+    """Seconds of silence after which it is looked at as if it had ended; at most ``pause``."""
+    onset: float = 0.5
+    """Voice activity at which speech begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How a live session listens."""
+
+    language: str | None = None
+    """Whisper's code; None finds it out."""
+    prompt: str = ""
+    """Text that goes before the first words: names, how things are spelled."""
+    quiet: float = 0.0
+    """Level (root mean square, full scale is 1) under which sound counts as silence."""
+    timing: Timing = Timing()
+
+
+@dataclass(frozen=True, slots=True)
 class DecodeOptions:
     """How windows are decoded. The thresholds are those of Whisper's own transcribe.py."""
 
-    batch_size: int = 8
-    """Windows decoded together."""
     beam_size: int = 5
     """Hypotheses of the first decoding."""
     retries: tuple[tuple[int, float], ...] = ((1, 0.2), (1, 0.4), (1, 0.6), (1, 0.8), (1, 1.0))
@@ -46,7 +69,6 @@ class DecodeOptions:
 DEFAULT_DECODING = DecodeOptions()
 
 GREEDY_FIRST = DecodeOptions(
-    batch_size=16,
     beam_size=1,
     retries=((5, 0.0), *DEFAULT_DECODING.retries),
     doubtful_logprob=-0.3,

@@ -1,42 +1,58 @@
-"""One recording through the engine: windows, batches, guards, word times."""
+"""One recording through the engine: windows, guards, word times."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Coroutine, Iterable, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auricle.speech.ahead import ahead
-from auricle.speech.align import to_words
-from auricle.speech.engines import Aligned, Encoded, Engine
-from auricle.speech.guards import decode_guarded
+from auricle.speech.engines import Ask, Encoded, Engine
+from auricle.speech.hearing import Heard, Listener, look
 from auricle.speech.language import FIRST_WINDOWS, settle
 from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOptions
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Progress, Watcher
-from auricle.speech.skipped import more_is_said, parts_around_holes
+from auricle.speech.scheduler import ANYTIME, Claim, Scheduler
 from auricle.speech.vad import Voice, VoiceActivity
 from auricle.speech.windows import SAMPLE_RATE, Voiced, Window, voiced, windows
 from auricle.transcript import Transcript, Word
 
 F32 = NDArray[np.float32]
+T = TypeVar("T")
 
 BLOCKS_AHEAD = 32
 """Blocks of sound that are decoded and listened to while the engine works."""
 
-FIRST_BATCH = 4
-"""Windows of the first batch: the engine does not wait for a whole one."""
+MOST_AHEAD = 40
+"""Windows of one recording that are submitted and not yet collected."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineAccess:
+    """An engine as one recording uses it: in turns with all others."""
+
+    engine: Engine
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    decoding: DecodeOptions = DEFAULT_DECODING
+    claim: Claim = ANYTIME
+
+    def submit(self, steps: Coroutine[Ask, object, T]) -> Future[T]:
+        """Have something done."""
+        return self.scheduler.submit(self.engine, steps, self.claim)
 
 
 def transcribe(
     blocks: Iterable[F32],
-    engine: Engine,
+    access: EngineAccess,
     options: SpeechOptions,
     *,
     voice: Voice | None = None,
-    decoding: DecodeOptions = DEFAULT_DECODING,
     watcher: Watcher = NOBODY,
     resume: Checkpoint = NOTHING_DONE,
 ) -> Transcript:
@@ -50,22 +66,49 @@ def transcribe(
     stand = _Stand(resume, watcher)
     heard_blocks = voiced(_after(blocks, resume.done), voice or VoiceActivity())
     drawn = _moved(windows(stand.watch(ahead(heard_blocks, BLOCKS_AHEAD))), by=resume.done)
-    first_batch = _encoded(islice(drawn, FIRST_BATCH), engine, decoding.batch_size)
-    batches = chain(first_batch, _encoded(drawn, engine, decoding.batch_size))
-    language, sure, first = _find_language(batches, engine, options, resume)
-    listener = _Listener(engine, options, decoding, language)
-    for batch in _chain(first, batches):
+    language, sure, first = _find_language(drawn, access, options, resume)
+    listener = Listener(access.engine.tokens, options, access.decoding, language)
+    for done in _in_order(chain(first, ((window, None) for window in drawn)), listener, access):
         known = len(words)
-        for heard in listener.hear(batch):
+        for heard in chain.from_iterable(found for _, found in done):
             words.extend(listener.words(heard, not_before=words[-1].end if words else 0.0))
-        watcher.checkpoint(stand.reach(batch, tuple(words[known:]), language, sure))
+        watcher.checkpoint(stand.reach([w for w, _ in done], tuple(words[known:]), language, sure))
     return Transcript(
         words=tuple(words),
         language=language if words or options.language else "",
         language_probability=round(sure, 4) if words else 0.0,
         duration=round(stand.decoded, 3),
-        model=engine.model,
+        model=access.engine.model,
     )
+
+
+def _in_order(
+    drawn: Iterable[tuple[Window, Encoded | None]], listener: Listener, access: EngineAccess
+) -> Iterator[list[tuple[Window, list[Heard]]]]:
+    """What was heard in each window, in the recording's order, as much at a time as is there."""
+    waiting: deque[tuple[Window, Future[list[Heard]]]] = deque()
+    try:
+        for window, encoded in drawn:
+            waiting.append((window, access.submit(listener.hear(window, encoded))))
+            if waiting[0][1].done() or len(waiting) >= MOST_AHEAD:
+                yield _collect(waiting)
+        while waiting:
+            yield _collect(waiting)
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _collect(
+    waiting: deque[tuple[Window, Future[list[Heard]]]],
+) -> list[tuple[Window, list[Heard]]]:
+    """Wait for the first; take with it those behind it that are done."""
+    found: list[tuple[Window, list[Heard]]] = []
+    while not found or (waiting and waiting[0][1].done()):
+        window, future = waiting[0]
+        found.append((window, future.result()))
+        waiting.popleft()
+    return found
 
 
 class _Stand:
@@ -89,10 +132,10 @@ class _Stand:
             yield block, probabilities
 
     def reach(
-        self, batch: _Batch, words: tuple[Word, ...], language: str, sure: float
+        self, done: list[Window], words: tuple[Word, ...], language: str, sure: float
     ) -> Checkpoint:
-        self._done = batch.windows[-1].spans[-1].end
-        self._windows += len(batch.windows)
+        self._done = done[-1].spans[-1].end
+        self._windows += len(done)
         return Checkpoint(self._done, self._windows, words, language, sure)
 
 
@@ -117,112 +160,23 @@ def _moved(drawn: Iterator[Window], by: float) -> Iterator[Window]:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    windows: Sequence[Window]
-    encoded: Encoded
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What was said in a window."""
-
-    window: Window
-    tokens: tuple[int, ...]
-    aligned: Aligned
-
-
-class _Listener:
-    """Decodes the batches of one recording."""
-
-    def __init__(
-        self, engine: Engine, options: SpeechOptions, decoding: DecodeOptions, language: str
-    ) -> None:
-        self._engine = engine
-        self._decoding = decoding
-        self._prompt = engine.tokens.prompt(language, options.task, options.prompt)
-        self._start = engine.tokens.start_sequence(language, options.task)
-        self._written = language if options.task == "transcribe" else "en"
-
-    def hear(self, batch: _Batch) -> list[_Heard]:
-        """Decode a batch, and once more, in parts, the windows in which something was skipped."""
-        heard = self._hear(batch)
-        parts = {
-            row: parts_around_holes(found.window, found.aligned)
-            for row, found in enumerate(heard)
-            if found is not None
-        }
-        again = iter(self._hear_all([part for row in parts.values() for part in row]))
-        result: list[_Heard] = []
-        for row, found in enumerate(heard):
-            if found is None:
-                continue
-            retried = [said for said in islice(again, len(parts[row])) if said is not None]
-            better = more_is_said(found.tokens, [said.tokens for said in retried])
-            result.extend(retried if better else [found])
-        return result
-
-    def words(self, heard: _Heard, not_before: float) -> list[Word]:
-        """The words of one window, after those before it."""
-        return to_words(
-            heard.window,
-            heard.aligned,
-            heard.tokens,
-            self._engine.tokens,
-            self._written,
-            not_before,
-        )
-
-    def _hear_all(self, parts: Sequence[Window]) -> Iterator[_Heard | None]:
-        for batch in _encoded(iter(parts), self._engine, self._decoding.batch_size):
-            yield from self._hear(batch)
-
-    def _hear(self, batch: _Batch) -> list[_Heard | None]:
-        """Decode and align a batch; None where nobody spoke."""
-        engine = self._engine
-        decoded = decode_guarded(engine, batch.encoded, batch.windows, self._prompt, self._decoding)
-        rows = [row for row, found in enumerate(decoded) if found.tokens]
-        result: list[_Heard | None] = [None] * len(decoded)
-        if not rows:
-            return result
-        aligned = engine.align(
-            batch.encoded.select(rows),
-            self._start,
-            [decoded[row].tokens for row in rows],
-            [batch.windows[row].duration for row in rows],
-        )
-        for row, times in zip(rows, aligned, strict=True):
-            result[row] = _Heard(batch.windows[row], decoded[row].tokens, times)
-        return result
-
-
-def _encoded(drawn: Iterator[Window], engine: Engine, size: int) -> Iterator[_Batch]:
-    while batch := list(islice(drawn, size)):
-        yield _Batch(batch, engine.encode([window.samples for window in batch]))
-
-
-def _chain(first: list[_Batch], rest: Iterator[_Batch]) -> Iterator[_Batch]:
-    while first:
-        yield first.pop(0)
-    yield from rest
-
-
 def _find_language(
-    batches: Iterator[_Batch], engine: Engine, options: SpeechOptions, resume: Checkpoint
-) -> tuple[str, float, list[_Batch]]:
-    """The language, its probability, and the batches that were drawn to find it."""
+    drawn: Iterator[Window], access: EngineAccess, options: SpeechOptions, resume: Checkpoint
+) -> tuple[str, float, list[tuple[Window, Encoded]]]:
+    """The language, its probability, and the windows that were encoded to find it."""
     if options.language:
         return options.language, 1.0, []
     if resume.language:
         return resume.language, resume.language_probability, []
-    drawn: list[_Batch] = []
+    first: list[tuple[Window, Encoded]] = []
     heard: list[tuple[Window, dict[str, float]]] = []
-    for batch in batches:
-        drawn.append(batch)
-        rows = range(min(FIRST_WINDOWS, len(batch.windows)))
-        found = engine.detect_languages(batch.encoded.select(rows))
-        heard.extend(zip(batch.windows, found, strict=False))
+    while some := list(islice(drawn, FIRST_WINDOWS)):
+        looks = [access.submit(look(window)) for window in some]
+        for window, future in zip(some, looks, strict=True):
+            encoded, probabilities = future.result()
+            first.append((window, encoded))
+            heard.append((window, probabilities))
         if settled := settle(heard, last=False):
-            return *settled, drawn
+            return *settled, first
     language, sure = settle(heard, last=True) or ("en", 0.0)
-    return language, sure, drawn
+    return language, sure, first

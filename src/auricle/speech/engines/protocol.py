@@ -1,12 +1,13 @@
 """What the speech pipeline asks of an inference engine.
 
-An engine is one loaded model on one device, used by one thread at a time. All four calls take a
-batch; a batch of one takes the same way as a batch of sixteen.
+An engine is one loaded model on one device, used by one thread. It is given things to do, each
+with one window, and works on many of them at a time, a piece after the other; whoever asks for
+something awaits it (:mod:`auricle.speech.scheduler` sees to that).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
+
+Encoded = Any
+"""What an engine has made of a window; for the same engine alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +41,59 @@ class Aligned:
     probabilities: tuple[float, ...]
 
 
-class Encoded(Protocol):
-    """A batch of encoder outputs, wherever they live."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Encode:
+    """Encode a window of at most 30 s of samples at 16 kHz."""
 
-    def __len__(self) -> int:
-        """How many windows."""
-        ...
+    samples: F32
 
-    def select(self, rows: Sequence[int]) -> Encoded:
-        """The same for some of the windows."""
-        ...
+    def __await__(self) -> Generator[Ask, Any, Encoded]:
+        return (yield self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detect:
+    """Tell the probabilities of the languages."""
+
+    encoded: Encoded
+
+    def __await__(self) -> Generator[Ask, Any, dict[str, float]]:
+        answer: dict[str, float] = yield self
+        return answer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decode:
+    """Write down what is said after a prompt; sampling when ``temperature`` > 0."""
+
+    encoded: Encoded
+    prompt: Sequence[int]
+    beam_size: int
+    temperature: float
+    prefix: Sequence[int] = ()
+    """Text tokens that the answer begins with, because they are known."""
+
+    def __await__(self) -> Generator[Ask, Any, Decoded]:
+        answer: Decoded = yield self
+        return answer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Align:
+    """Find when each token was spoken."""
+
+    encoded: Encoded
+    start: Sequence[int]
+    tokens: Sequence[int]
+    duration: float
+    """The window's seconds of sound."""
+
+    def __await__(self) -> Generator[Ask, Any, Aligned]:
+        answer: Aligned = yield self
+        return answer
+
+
+Ask = Encode | Detect | Decode | Align
 
 
 class Tokens(Protocol):
@@ -65,36 +112,36 @@ class Tokens(Protocol):
 
 
 class Engine(Protocol):
-    """One loaded model. ``encoded`` is always what its own :meth:`encode` has returned."""
+    """One loaded model."""
 
-    model: str
-    """Its id."""
+    @property
+    def model(self) -> str:
+        """Its id."""
+        ...
 
     @property
     def tokens(self) -> Tokens:
         """Its vocabulary."""
         ...
 
-    def encode(self, windows: Sequence[F32]) -> Encoded:
-        """Encode windows of at most 30 s of samples at 16 kHz."""
+    @property
+    def together(self) -> int:
+        """Windows that it works on at the same time when there are enough."""
         ...
 
-    def detect_languages(self, encoded: Any) -> list[dict[str, float]]:
-        """Probabilities of the languages, for each window."""
+    def room(self, *, urgent: bool) -> int:
+        """How many more windows it would begin with now; for urgent ones there is more room."""
         ...
 
-    def decode(
-        self, encoded: Any, prompt: Sequence[int], beam_size: int, temperature: float
-    ) -> list[Decoded]:
-        """Decode each window after the same prompt; greedy sampling when ``temperature`` > 0."""
+    def add(self, ask: Ask) -> None:
+        """Note something to do."""
         ...
 
-    def align(
-        self,
-        encoded: Any,
-        start: Sequence[int],
-        tokens: Sequence[Sequence[int]],
-        durations: Sequence[float],
-    ) -> list[Aligned]:
-        """Find when each token was spoken; ``durations`` are the windows' seconds of sound."""
+    def work(self) -> list[tuple[Ask, Any]]:
+        """Do a piece of what is to be done: a fraction of a second of work. Returns what is done
+        by that, and its answers: an exception where it went wrong."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all that was asked."""
         ...

@@ -7,12 +7,13 @@ side unsigned: activations are stored with 128 added, and ``starts`` take that o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba import njit
-from numpy.typing import NDArray
+from numba import njit, prange
+from numpy.typing import DTypeLike, NDArray
 
 from auricle.speech.engines.cpu.lanes import (
     LANES,
@@ -82,31 +83,53 @@ class Linear:
         object.__setattr__(self, "places", np.array(places, np.int64))
 
 
-def aligned(array: NDArray[Any]) -> NDArray[Any]:
-    """A copy that begins at a whole line of the processor's cache."""
-    room = np.zeros(array.nbytes + 64, np.uint8)
-    first = -room.ctypes.data % 64
-    copy = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
+def aligned(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Zeros that begin at a whole line of the processor's cache."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    found = np.zeros(size + 64, np.uint8)
+    first = -found.ctypes.data % 64
+    return found[first : first + size].view(dtype).reshape(shape)
 
 
-def packed(weight: F32, bias: F32, group: int = 0) -> Linear:
+def packed(weight: F32, bias: F32, group: int = 0, factors: F32 | None = None) -> Linear:
     """Pack ``weight`` [outputs, inputs]; ``group`` inputs are quantised together, or all of them.
 
-    Outputs are filled up to whole panels with zeros.
+    ``factors`` multiply the weights of each input. Outputs are filled up to whole panels with
+    zeros.
     """
     outputs, inputs = weight.shape
-    missing = -outputs % PANEL
-    weight = np.pad(weight, ((0, missing), (0, 0)))
-    scales = np.maximum(np.abs(weight).max(axis=1), 1e-12).astype(np.float32) / f32(127)
-    whole_ = np.rint(weight / scales[:, None]).astype(np.int8)
-    grouped = whole_.reshape(len(whole_), -1, group or inputs).sum(axis=2, dtype=np.int32)
-    panels = whole_.reshape(-1, PANEL, inputs // 4, 4).transpose(0, 2, 1, 3)
-    starts = np.ascontiguousarray(-128 * grouped.T)
+    if factors is None:
+        factors = np.ones(inputs, np.float32)
+    panels = -(-outputs // PANEL)
+    group = group or inputs
+    whole_ = aligned((panels, inputs // 4, PANEL, 4), np.int8)
+    starts = np.zeros((inputs // group, panels * PANEL), np.int32)
+    scales = np.full(panels * PANEL, f32(1e-12) / f32(127))
+    weight, factors = np.ascontiguousarray(weight), factors.astype(np.float32)
+    quantise_weights(weight, factors, group, whole_, starts, scales)
     biases = np.zeros(starts.shape, np.float32)
     biases[0, :outputs] = bias
-    return Linear(aligned(panels), starts, scales, biases)
+    return Linear(whole_, starts, scales, biases)
+
+
+# Without fastmath, which would multiply by the scale's reciprocal.
+@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+def quantise_weights(
+    weight: Any, factors: Any, group: Any, panels: Any, starts: Any, scales: Any
+) -> None:
+    """Fill in what :func:`packed` has made room for."""
+    outputs, inputs = weight.shape
+    for output in prange(outputs):
+        most = f32(1e-12)
+        for number in range(inputs):
+            most = max(most, abs(weight[output, number] * factors[number]))
+        scale = most / f32(127)
+        scales[output] = scale
+        panel, place = output // PANEL, output % PANEL
+        for number in range(inputs):
+            value = np.rint(weight[output, number] * factors[number] / scale)
+            panels[panel, number // 4, place, number % 4] = np.int8(value)
+            starts[number // group, output] -= 128 * np.int32(value)
 
 
 @njit(**INLINE)

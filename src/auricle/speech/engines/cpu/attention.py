@@ -82,10 +82,10 @@ def nothing_heard(heads: int, frames: int) -> Heard:
     panels = -(-frames // PANEL)
     room = panels * PANEL
     return Heard(
-        aligned(np.zeros((heads, panels, HEAD // 4, PANEL, 4), np.int8)),
+        aligned((heads, panels, HEAD // 4, PANEL, 4), np.int8),
         np.zeros((heads, room), np.float32),
         np.zeros((heads, room), np.int32),
-        aligned(np.zeros((heads, room // 4, HEAD, 4), np.int8)),
+        aligned((heads, room // 4, HEAD, 4), np.int8),
         np.zeros((heads, room), np.float32),
         np.where(np.arange(room) < frames, 0, -1e30).astype(np.float32),
     )

@@ -44,7 +44,7 @@ class Checkpoint:
         found = self.weights[name]
         if found.dtype == np.int8:
             scale = self.weights[f"{name}_scale"].astype(np.float32)[:, None]
-            return (found / scale).astype(np.float32)
+            return np.divide(found, scale, dtype=np.float32)
         return found.astype(np.float32)
 
     def __contains__(self, name: str) -> bool:

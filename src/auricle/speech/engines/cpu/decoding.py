@@ -6,7 +6,6 @@ nothing of each other: what one says does not depend on who else is there.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -21,13 +20,11 @@ from auricle.speech.engines.cpu.checkpoint import Checkpoint
 from auricle.speech.engines.cpu.encoding import Window
 from auricle.speech.engines.cpu.lanes import PANEL, TILE
 from auricle.speech.engines.ctranslate2 import CONTEXT
+from auricle.speech.loops import runs_in_circles
 from auricle.speech.tokens import WhisperTokens
 
 NEVER = np.float32(-1e9)
 """What is added to the logits of a token that may not come."""
-
-TOGETHER = 24
-"""Hypotheses that are decoded together, if there are so many windows."""
 
 _STEPS = 64
 """Steps for which there is room at first to write down what was attended to."""
@@ -43,6 +40,8 @@ class Row:
     """Where in the prompt ``<|startoftranscript|>`` stands."""
     most: int
     """Tokens after which it is stopped."""
+    given: int = 0
+    """How many tokens at the prompt's end are text already."""
     forced: Sequence[int] | None = None
     """What it has to say, when only its times are asked for."""
 
@@ -63,15 +62,24 @@ class Row:
         return self.position - self.start
 
     @property
-    def next_token(self) -> int:
-        """The token that goes in now."""
-        if self.position < len(self.prompt):
-            return self.prompt[self.position]
-        return self.tokens[self.position - len(self.prompt)]
+    def text(self) -> tuple[int, ...]:
+        """What it says: what was given, and what came after that."""
+        return (*self.prompt[len(self.prompt) - self.given :], *self.tokens)
 
     @property
-    def wants_logits(self) -> bool:
-        return self.position == self.start or self.position >= len(self.prompt) - 1
+    def ready(self) -> int:
+        """How many tokens can go in now: all that is left of the prompt, then one at a time."""
+        return max(1, len(self.prompt) - self.position)
+
+    def token(self, position: int) -> int:
+        """The token that stands there."""
+        if position < len(self.prompt):
+            return self.prompt[position]
+        return self.tokens[position - len(self.prompt)]
+
+    def wants_logits(self, position: int) -> bool:
+        """Whether it matters what could come after the token there."""
+        return position == self.start or position >= len(self.prompt) - 1
 
     @property
     def score(self) -> float:
@@ -158,7 +166,7 @@ def _empty(row: Row) -> Row:
     """Room for another hypothesis of the same window."""
     assert row.said
     heads, panels = row.said.keys.shape[:2]
-    made = Row(row.window, row.prompt, row.start, row.most)
+    made = Row(row.window, row.prompt, row.start, row.most, row.given)
     made.said = nothing_heard(heads, panels * PANEL)
     return made
 
@@ -197,45 +205,52 @@ class Decoder:
         self._said_masks = np.repeat(np.array([0, -1e30], np.float32), room)
         self._end = tokens.end
 
-    def join(self, row: Row, beam_size: int = 1) -> None:
-        """Let a row take part from the next step on."""
+    def join(self, row: Row, beam_size: int = 1) -> Search:
+        """Let a row take part from the next step on; :meth:`step` returns the search when it is
+        done."""
         tokens = min(CONTEXT, len(row.prompt) + row.most)
         row.said = nothing_heard(self._heads, tokens)
         row.seen = np.empty((self._watching, _STEPS, row.window.sound), np.float32)
-        self._searches.append(Search(beam_size, [row]))
+        search = Search(beam_size, [row])
+        self._searches.append(search)
         self._arrange()
+        return search
 
-    def run(self, rows: Sequence[Row], beam_size: int = 1) -> list[Row]:
-        """Decode some windows to their ends, :data:`TOGETHER` at a time; returns the best of
-        their hypotheses in the same order. No window may be there twice."""
-        waiting, found = deque(rows), {}
-        try:
-            while waiting or self.rows:
-                while waiting and len(self.rows) < TOGETHER:
-                    self.join(waiting.popleft(), beam_size)
-                found.update({row.window: row for row in self.step()})
-        finally:
-            self._searches, self.rows = [], []
-        return [found[row.window] for row in rows]
+    def clear(self) -> None:
+        """Let all leave."""
+        self._searches, self.rows = [], []
 
-    def step(self) -> list[Row]:
-        """One token for each row; returns the best hypotheses of the windows that are done."""
-        rows = self.rows
-        lengths = np.array([row.position for row in rows])
-        steps = self._room_to_see()
+    def step(self) -> list[Search]:
+        """The next token of each row, and what there is room for of the prompts; returns the
+        searches that are done."""
+        rows, positions = self._places()
+        lengths = np.array(positions)
+        seen, steps = self._room_to_see(rows, positions)
+        said, windows = self._said[rows], self._windows[rows]
         states = np.zeros((-(-len(rows) // TILE) * TILE, self._positions.shape[1]), np.float32)
-        states[: len(rows)] = self._embeddings[[row.next_token for row in rows]]
+        tokens = [self.rows[n].token(at) for n, at in zip(rows, positions, strict=True)]
+        states[: len(rows)] = self._embeddings[tokens]
         states[: len(rows)] += self._positions[lengths]
         for number, layer in enumerate(self._layers):
-            stepping.to_itself(
-                states, *layer.to_itself, self._said, lengths, self._said_masks, number
-            )
+            stepping.to_itself(states, *layer.to_itself, said, lengths, self._said_masks, number)
             watched = self._watched[number]
-            stepping.to_window(
-                states, *layer.to_window, self._windows, self._seen, steps, watched, number
-            )
+            stepping.to_window(states, *layer.to_window, windows, seen, steps, watched, number)
             stepping.feed_forward(states, *layer.feed_forward)
-        return self._choose(states)
+        return self._choose(states, rows, positions)
+
+    def _places(self) -> tuple[list[int], list[int]]:
+        """Whose tokens go in now, and where each stands.
+
+        Those of one row share a tile, in which the kernels take them in turn: there each attends to
+        the ones before it.
+        """
+        rows: list[int] = []
+        positions: list[int] = []
+        for n, row in enumerate(self.rows):
+            count = min(row.ready, TILE - len(rows) % TILE)
+            rows += [n] * count
+            positions += range(row.position, row.position + count)
+        return rows, positions
 
     def _arrange(self) -> None:
         """Note where the rows' keys and values are."""
@@ -243,38 +258,53 @@ class Decoder:
         said = [row.said.places for row in self.rows if row.said]
         windows = [row.window.heard.places for row in self.rows]
         self._said, self._windows = np.array(said), np.array(windows)
-        self._seen = np.zeros((len(self.rows), 3), np.int64)
 
-    def _room_to_see(self) -> NDArray[np.int64]:
-        """Make room to write down what is attended to; returns each row's step from its start."""
-        for n, row in enumerate(self.rows):
-            if row.steps == row.seen.shape[1]:
-                room = np.empty((self._watching, row.steps, row.window.sound), np.float32)
+    def _room_to_see(
+        self, rows: list[int], positions: list[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Make room to write down what is attended to; returns where, and the step of each."""
+        last = dict(zip(rows, positions, strict=True))
+        for n, position in last.items():
+            row = self.rows[n]
+            if position - row.start >= row.seen.shape[1]:
+                more = max(_STEPS, row.seen.shape[1])
+                room = np.empty((self._watching, more, row.window.sound), np.float32)
                 row.seen = np.concatenate([row.seen, room], axis=1)
-            self._seen[n] = _seen(row)
-        return np.array([row.steps for row in self.rows], np.int64)
+        pairs = [(self.rows[n], at) for n, at in zip(rows, positions, strict=True)]
+        seen = np.array([_seen(row, at) for row, at in pairs], np.int64)
+        return seen, np.array([at - row.start for row, at in pairs], np.int64)
 
-    def _choose(self, states: F32) -> list[Row]:
-        asked = [n for n, row in enumerate(self.rows) if row.wants_logits]
-        for row in self.rows:
-            row.position += 1
+    def _choose(self, states: F32, rows: list[int], positions: list[int]) -> list[Search]:
+        asked = [
+            at
+            for at, (n, position) in enumerate(zip(rows, positions, strict=True))
+            if self.rows[n].wants_logits(position)
+        ]
+        for n, position in zip(rows, positions, strict=True):
+            self.rows[n].position = position + 1
         if not asked:
             return []
-        rows = [self.rows[n] for n in asked]
         chosen = np.zeros((-(-len(asked) // TILE) * TILE, states.shape[1]), np.float32)
         chosen[: len(asked)] = states[asked]
         logits = np.empty((len(chosen), len(self._last.scales)), np.float32)
         stepping.to_logits(chosen, self._norm, self._last.places, logits)
         count = max(2 * search.size if search.size > 1 else 1 for search in self._searches)
-        tokens = np.zeros((len(rows), count), np.int64)
-        logprobs = np.zeros((len(rows), count), np.float32)
-        masks = np.array([1 if not row.tokens else 0 for row in rows])
-        stepping.choose(logits, self._masks, masks, tokens, logprobs)
-        return self._advance({row: n for n, row in enumerate(rows)}, logits, tokens, logprobs)
+        tokens = np.zeros((len(asked), count), np.int64)
+        logprobs = np.zeros((len(asked), count), np.float32)
+        begins = [not self.rows[rows[at]].text for at in asked]
+        stepping.choose(logits, self._masks, np.array(begins, np.int64), tokens, logprobs)
+        places: dict[Row, int] = {}
+        for place, at in enumerate(asked):
+            row = self.rows[rows[at]]
+            if positions[at] == row.start:
+                row.first = logits[place].copy()
+            if positions[at] >= len(row.prompt) - 1:
+                places[row] = place
+        return self._advance(places, logits, tokens, logprobs)
 
     def _advance(
         self, places: dict[Row, int], logits: F32, tokens: NDArray[np.int64], logprobs: F32
-    ) -> list[Row]:
+    ) -> list[Search]:
         """Take the next tokens; returns what is done."""
         done: list[Search] = []
         changed = False
@@ -283,10 +313,6 @@ class Decoder:
             if row not in places:
                 continue
             at = [places[each] for each in search.rows]
-            if row.position - 1 == row.start:
-                row.first = logits[at[0]].copy()
-            if row.position < len(row.prompt):
-                continue
             if search.size > 1:
                 before = search.rows
                 if not search.advance(tokens[at], logprobs[at], self._end):
@@ -299,7 +325,7 @@ class Decoder:
             self._arrange()
         for search in done:
             search.best.said = None
-        return [search.best for search in done]
+        return done
 
     def _take(self, row: Row, logits: F32, token: int, logprob: float) -> bool:
         """Take the next token of the only hypothesis; returns whether it is done."""
@@ -313,12 +339,14 @@ class Decoder:
         if token == self._end:
             return True
         row.tokens.append(token)
-        return len(row.tokens) >= row.most and row.forced is None
+        if row.forced is not None:
+            return False
+        return len(row.tokens) >= row.most or runs_in_circles(row.tokens)
 
 
-def _seen(row: Row) -> tuple[int, int, int]:
+def _seen(row: Row, position: int) -> tuple[int, int, int]:
     """What :mod:`stepping` wants to know of a row; nothing is written down before its start."""
-    if row.position < row.start:
+    if position < row.start:
         return 0, 0, 0
     return row.seen.ctypes.data, row.seen.shape[1], row.seen.shape[2]
 

@@ -263,7 +263,9 @@ def _convolution(checkpoint: Checkpoint, name: str) -> tuple[F32, F32]:
     weight = checkpoint[f"{name}/weight"]
     width, inputs, _ = weight.shape
     panels = weight.transpose(0, 2, 1).reshape(width // PANEL, PANEL, 3 * inputs)
-    return aligned(panels.transpose(0, 2, 1)), checkpoint[f"{name}/bias"]
+    turned = aligned((width // PANEL, 3 * inputs, PANEL), np.float32)
+    turned[...] = panels.transpose(0, 2, 1)
+    return turned, checkpoint[f"{name}/bias"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,4 +295,4 @@ def _last(checkpoint: Checkpoint) -> tuple[F32, Linear]:
     weight = np.concatenate([checkpoint[f"{name}/weight"] for name in names])
     bias = np.concatenate([checkpoint[f"{name}/bias"] for name in names])
     balance = weights.balance(checkpoint["encoder/layer_norm/gamma"])
-    return (1 / balance).astype(np.float32), packed(weight * balance, bias)
+    return (1 / balance).astype(np.float32), packed(weight, bias, factors=balance)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import ctranslate2
 import numba
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.speech.engines.cpu.checkpoint import Checkpoint
-from auricle.speech.engines.cpu.decoding import Decoder, Row
+from auricle.speech.engines.cpu.decoding import Decoder, Row, Search
 from auricle.speech.engines.cpu.encoding import Encoder, Window
 from auricle.speech.engines.cpu.times import first_frames, sharpened
 from auricle.speech.engines.ctranslate2 import (
@@ -23,13 +23,17 @@ from auricle.speech.engines.ctranslate2 import (
     CTranslate2Engine,
     EncodedBatch,
 )
-from auricle.speech.engines.protocol import Aligned, Decoded
+from auricle.speech.engines.protocol import Align, Aligned, Ask, Decode, Decoded, Detect, Encode
 from auricle.speech.mel import FRAMES, SAMPLE_RATE, log_mel
 from auricle.speech.tokens import WhisperTokens
 
 F32 = NDArray[np.float32]
 
-_PROCESSOR = threading.Lock()
+TOGETHER = 24
+"""Hypotheses that are decoded together, if there are so many windows."""
+
+URGENT = 8
+"""Urgent ones for which there is room besides."""
 
 MARGIN_S = 5.0
 """Silence after a short window's sound. With little, Whisper repeats itself or leaves words out."""
@@ -51,21 +55,13 @@ class Heard:
     """What decoded it last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A batch of windows."""
-
-    windows: tuple[Heard, ...]
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def select(self, rows: Sequence[int]) -> Encoded:
-        return Encoded(tuple(self.windows[row] for row in rows))
-
-
 class CPUEngine:
-    """A model folder in CTranslate2's format, on the processor."""
+    """A model folder in CTranslate2's format, on the processor.
+
+    A piece of work is one window encoded and one token for each of those that are being decoded.
+    """
+
+    together = TOGETHER
 
     def __init__(self, model: str, folder: Path, threads: int) -> None:
         self.model = model
@@ -76,94 +72,114 @@ class CPUEngine:
         self._encoder = Encoder(checkpoint, self._threads)
         self._decoder = Decoder(checkpoint, self.tokens)
         self._n_mels = checkpoint.n_mels
+        self._whole: deque[Encode | Decode] = deque()
+        self._searches: dict[Search, tuple[Ask, Callable[[Row], Any]]] = {}
+        self._done: list[tuple[Ask, Any]] = []
 
-    def encode(self, windows: Sequence[F32]) -> Encoded:
-        with self._processor():
-            return Encoded(tuple(Heard(self._heard(samples)) for samples in windows))
+    def room(self, *, urgent: bool) -> int:
+        """One window at a time, while there is room to decode it."""
+        if self._whole:
+            return 0
+        return max(0, TOGETHER + (URGENT if urgent else 0) - len(self._decoder.rows))
 
-    @contextmanager
-    def _processor(self) -> Iterator[None]:
-        """Have it alone: two models at once would only wait for each other's threads."""
-        with _PROCESSOR:
-            numba.set_num_threads(self._threads)  # which numba remembers for each thread
-            yield
+    def add(self, ask: Ask) -> None:
+        """Note something to do."""
+        match ask:
+            case Detect():
+                start = self.tokens.control("startoftranscript")
+                row = Row(ask.encoded.window, [start], 0, most=1, forced=())
+                self._join(ask, row, self._languages)
+            case Decode(temperature=0):
+                self._decode(ask)
+            case Align():
+                self._align(ask)
+            case _:
+                self._whole.append(ask)
 
-    def _heard(self, samples: F32) -> Window:
+    def work(self) -> list[tuple[Ask, Any]]:
+        """Encode a window, if one waits, and take a step with all that are being decoded."""
+        numba.set_num_threads(self._threads)  # which numba remembers for each thread
+        if self._whole:
+            self._do_whole(self._whole.popleft())
+        if self._decoder.rows:
+            self._step()
+        done, self._done = self._done, []
+        return done
+
+    def clear(self) -> None:
+        """Forget all that was asked."""
+        self._whole.clear()
+        self._searches, self._done = {}, []
+        self._decoder.clear()
+
+    def _do_whole(self, ask: Encode | Decode) -> None:
+        """What is not done a token at a time."""
+        try:
+            answer = self._heard(ask) if isinstance(ask, Encode) else self._sample(ask)
+        except Exception as error:
+            self._done.append((ask, error))
+        else:
+            self._done.append((ask, answer))
+
+    def _step(self) -> None:
+        try:
+            for search in self._decoder.step():
+                ask, answer = self._searches.pop(search)
+                self._done.append((ask, answer(search.best)))
+        except Exception as error:
+            self._done += [(ask, error) for ask, _ in self._searches.values()]
+            self._searches = {}
+            self._decoder.clear()
+
+    def _heard(self, ask: Encode) -> Heard:
+        samples = ask.samples
         mel = log_mel(samples, self._n_mels)[:, : _padded(len(samples))]
-        return self._encoder(mel, max(1, round(len(samples) / SAMPLE_RATE / FRAME_S)))
+        return Heard(self._encoder(mel, max(1, round(len(samples) / SAMPLE_RATE / FRAME_S))))
 
-    def detect_languages(self, encoded: Encoded) -> list[dict[str, float]]:
+    def _join(self, ask: Ask, row: Row, answer: Callable[[Row], Any], beam_size: int = 1) -> None:
+        self._searches[self._decoder.join(row, beam_size)] = ask, answer
+
+    def _languages(self, row: Row) -> dict[str, float]:
         codes = self.tokens.languages
         if not codes:
-            return [{"en": 1.0} for _ in encoded.windows]
-        start = self.tokens.control("startoftranscript")
-        rows = [Row(window.window, [start], 0, most=1, forced=()) for window in encoded.windows]
-        with self._processor():
-            rows = self._decoder.run(rows)
+            return {"en": 1.0}
         ids = [self.tokens.control(code) for code in codes]
-        return [dict(zip(codes, _softmax(_first(r)[ids]).tolist(), strict=True)) for r in rows]
+        return dict(zip(codes, _softmax(_first(row)[ids]).tolist(), strict=True))
 
-    def decode(
-        self, encoded: Encoded, prompt: Sequence[int], beam_size: int, temperature: float
-    ) -> list[Decoded]:
-        if temperature > 0:
-            return self._sample(encoded, prompt, beam_size, temperature)
-        start = list(prompt).index(self.tokens.control("startoftranscript"))
-        rows = [
-            Row(each.window, prompt, start, most=_most(each.window, prompt))
-            for each in encoded.windows
-        ]
-        with self._processor():
-            rows = self._decoder.run(rows, beam_size)
-        for heard, row in zip(encoded.windows, rows, strict=True):
-            heard.row = row
-        return [self._decoded(row) for row in rows]
+    def _decode(self, ask: Decode) -> None:
+        heard: Heard = ask.encoded
+        start = list(ask.prompt).index(self.tokens.control("startoftranscript"))
+        prompt = [*ask.prompt, *ask.prefix]
+        row = Row(heard.window, prompt, start, _most(heard.window, prompt), len(ask.prefix))
 
-    def _decoded(self, row: Row) -> Decoded:
-        no_speech = _softmax(_first(row))[self.tokens.no_speech]
-        return Decoded(tuple(row.tokens), row.score, float(no_speech))
+        def answer(best: Row) -> Decoded:
+            heard.row = best
+            no_speech = _softmax(_first(best))[self.tokens.no_speech]
+            return Decoded(best.text, best.score, float(no_speech))
 
-    def _sample(
-        self, encoded: Encoded, prompt: Sequence[int], beam_size: int, temperature: float
-    ) -> list[Decoded]:
+        self._join(ask, row, answer, ask.beam_size)
+
+    def _sample(self, ask: Decode) -> Decoded:
         """Chance is CTranslate2's affair; it goes on from what was encoded here."""
         if self._reference is None:
             self._reference = CTranslate2Engine(self.model, self._folder, self._threads)
-        found: list[Decoded] = []
-        for heard in encoded.windows:  # one by one: their lengths differ
-            states = ctranslate2.StorageView.from_array(heard.window.states[None])
-            batch = EncodedBatch(states, _most(heard.window, prompt))
-            found += self._reference.decode(batch, prompt, beam_size, temperature)
-        return found
+        window = ask.encoded.window
+        states = ctranslate2.StorageView.from_array(window.states[None])
+        batch = EncodedBatch(states, _most(window, ask.prompt))
+        prompt = [*ask.prompt, *ask.prefix]
+        found = self._reference.decode(batch, prompt, ask.beam_size, ask.temperature)[0]
+        return replace(found, tokens=(*ask.prefix, *found.tokens))
 
-    def align(
-        self,
-        encoded: Encoded,
-        start: Sequence[int],
-        tokens: Sequence[Sequence[int]],
-        durations: Sequence[float],
-    ) -> list[Aligned]:
-        with self._processor():
-            self._say_again(encoded, start, tokens)
-            return [
-                _aligned(window.row, duration)
-                for window, duration in zip(encoded.windows, durations, strict=True)
-                if window.row
-            ]
-
-    def _say_again(
-        self, encoded: Encoded, start: Sequence[int], tokens: Sequence[Sequence[int]]
-    ) -> None:
-        """Decode what is to be aligned, where it is not what was decoded last."""
-        prompt = [*start, self.tokens.control("notimestamps")]
-        again: list[tuple[Heard, Row]] = []
-        for heard, said in zip(encoded.windows, tokens, strict=True):
-            if heard.row is None or tuple(heard.row.tokens) != tuple(said):
-                most, forced = len(said) + 1, tuple(said)
-                again.append((heard, Row(heard.window, prompt, 0, most=most, forced=forced)))
-        found = self._decoder.run([row for _, row in again])
-        for (heard, _), row in zip(again, found, strict=True):
-            heard.row = row
+    def _align(self, ask: Align) -> None:
+        """Take the times from the decoding, or decode again what was not decoded last."""
+        row = ask.encoded.row
+        if row is not None and row.text == tuple(ask.tokens):
+            self._done.append((ask, _aligned(row, ask.duration)))
+            return
+        prompt = [*ask.start, self.tokens.control("notimestamps")]
+        most = len(ask.tokens) + 1
+        row = Row(ask.encoded.window, prompt, 0, most=most, forced=tuple(ask.tokens))
+        self._join(ask, row, lambda found: _aligned(found, ask.duration))
 
 
 def _first(row: Row) -> F32:
@@ -188,10 +204,10 @@ def _aligned(row: Row, duration: float) -> Aligned:
     seen = np.ascontiguousarray(row.seen[:, : row.steps, :frames])
     weights = np.empty(seen.shape[1:], np.float32)
     sharpened(seen, weights)
-    text = weights[len(row.prompt) - row.start - 1 :]
-    firsts = first_frames(np.ascontiguousarray(text))
-    probabilities = tuple(np.exp(row.logprobs[: len(row.tokens)]).tolist())
-    return Aligned(tuple((firsts[: len(row.tokens) + 1] * FRAME_S).tolist()), probabilities)
+    text = weights[len(row.prompt) - row.given - row.start - 1 :]
+    firsts = first_frames(np.ascontiguousarray(text))[: len(row.text) + 1]
+    probabilities = [1.0] * row.given + np.exp(row.logprobs[: len(row.tokens)]).tolist()
+    return Aligned(tuple((firsts * FRAME_S).tolist()), tuple(probabilities))
 
 
 def _softmax(logits: F32) -> F32:

@@ -25,7 +25,7 @@ def after_norm(checkpoint: Checkpoint, norm: str, weight: F32, bias: F32) -> tup
     """A layer after a normalisation, and by what that multiplies; it adds nothing any more."""
     gamma, beta = checkpoint[f"{norm}/gamma"], checkpoint[f"{norm}/beta"]
     divisor = balance(gamma)
-    return gamma / divisor, packed(weight * divisor, bias + weight @ beta)
+    return gamma / divisor, packed(weight, bias + weight @ beta, factors=divisor)
 
 
 def attending(checkpoint: Checkpoint, name: str) -> tuple[F32, Linear]:
