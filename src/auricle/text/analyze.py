@@ -1,0 +1,199 @@
+"""What is in a text: sentiment, topics, entities, action items, questions, personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+
+from auricle.text import sentiment
+from auricle.text.actions import ActionItem, action_items
+from auricle.text.asking import Progress, anchor, ask_for, each
+from auricle.text.condense import condense
+from auricle.text.llm import LLM, Tick
+from auricle.text.source import Piece, Source, chunks
+
+if TYPE_CHECKING:
+    from auricle.text.entities import Names
+
+MOST_TOPICS = 8
+MOST_MENTIONS = 20
+
+
+class Topic(msgspec.Struct, frozen=True):
+    """Something that is talked about."""
+
+    name: str
+    segment_order: int | None
+    """Where it is talked about most, as far as its own words say."""
+    start: float | None
+
+
+class Mention(msgspec.Struct, frozen=True):
+    """A place at which something is named."""
+
+    segment_order: int
+    start: float | None
+
+
+class Entity(msgspec.Struct, frozen=True):
+    """Somebody or something that is named."""
+
+    text: str
+    type: str
+    count: int
+    mentions: list[Mention]
+    """The first twenty."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """A question, word for word."""
+
+    text: str
+    speaker: str | None
+    segment_order: int
+    start: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an analysis is made with. The models are loaded when they are called for; that raises
+    :class:`ModelNotInstalled`."""
+
+    llm: Callable[[], LLM]
+    names: Callable[[], Names | None]
+    """For English; None where the model is not installed."""
+    progress: Progress
+    tick: Tick
+
+
+def analyze(source: Source, kind: str, language: str, tools: Tools) -> tuple[dict[str, Any], str]:
+    """One kind of :data:`auricle.text.wording.ANALYSES`, and which model has made it."""
+    found, model = _KINDS[kind](source, language, tools)
+    return msgspec.to_builtins(found), model
+
+
+def _sentiment(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
+    if source.language == "en":
+        return sentiment.by_lexicon(source), "vader"
+    llm = tools.llm()
+    return sentiment.by_model(source, llm, tools.progress, tools.tick), llm.model
+
+
+class _Topics(msgspec.Struct):
+    topics: Annotated[
+        list[Annotated[str, msgspec.Meta(min_length=3, max_length=60)]],
+        msgspec.Meta(min_length=1, max_length=MOST_TOPICS),
+    ]
+
+
+def topics(source: Source, language: str, tools: Tools) -> tuple[dict[str, list[Topic]], str]:
+    """What is talked about, the main topics first."""
+    llm = tools.llm()
+    task = "List the main topics of the transcript, each in one to five words, no topic twice."
+
+    def work(part: list[Piece]) -> list[str]:
+        return ask_for(llm, _Topics, part, task, language, 200, tools.tick).topics
+
+    read = condense(source.pieces, llm.most)
+    by_part = each(llm, work, chunks(read, llm.chunk), tools.progress)
+    rounds = [name for names in zip(*map(_padded, by_part), strict=True) for name in names]
+    unique = {name.casefold(): name for name in reversed(rounds) if name}
+    named = list(reversed(unique.values()))[:MOST_TOPICS]
+    return {"topics": [_topic(name, source) for name in named]}, llm.model
+
+
+def _padded(names: list[str]) -> list[str]:
+    return [*names, *[""] * (MOST_TOPICS - len(names))]
+
+
+def _topic(name: str, source: Source) -> Topic:
+    piece, _ = anchor(name, source.pieces)
+    return Topic(name, piece.order, piece.start) if piece else Topic(name, None, None)
+
+
+class _Named(msgspec.Struct):
+    text: Annotated[str, msgspec.Meta(min_length=2, max_length=60)]
+    type: Literal["person", "organization", "place", "other"]
+
+
+class _Entities(msgspec.Struct):
+    entities: Annotated[list[_Named], msgspec.Meta(max_length=20)]
+
+
+def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
+    """Names in a text; those that a language model gives must stand in it."""
+    names = tools.names() if source.language == "en" else None
+    if names is not None:
+        texts = [piece.text for piece in source.pieces]
+        found = [
+            (each.text, each.kind, piece)
+            for piece, many in zip(source.pieces, names.find(texts), strict=True)
+            for each in many
+        ]
+        return {"entities": _grouped(found)}, "en-core-web-sm"
+    llm = tools.llm()
+    task = (
+        "List the people, organisations and places that are named in the transcript, as they are "
+        "written there. An empty list where nobody and nothing is named."
+    )
+
+    def work(part: list[Piece]) -> list[tuple[str, str, Piece]]:
+        listed = ask_for(llm, _Entities, part, task, language, 500, tools.tick).entities
+        return [(e.text, e.type, piece) for e in listed for piece in part if e.text in piece.text]
+
+    parts = each(llm, work, chunks(source.pieces, llm.chunk), tools.progress)
+    return {"entities": _grouped([one for part in parts for one in part])}, llm.model
+
+
+def _grouped(found: list[tuple[str, str, Piece]]) -> list[Entity]:
+    groups: dict[str, list[tuple[str, str, Piece]]] = {}
+    for one in found:
+        groups.setdefault(one[0].strip(" .,'’").casefold(), []).append(one)
+    made = [
+        Entity(
+            many[0][0],
+            many[0][1],
+            len(many),
+            [Mention(piece.order, piece.start) for _, _, piece in many[:MOST_MENTIONS]],
+        )
+        for name, many in groups.items()
+        if name
+    ]
+    return sorted(made, key=lambda entity: -entity.count)
+
+
+def _action_items(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
+    llm = tools.llm()
+    found: list[ActionItem] = action_items(source, language, llm, tools.progress, tools.tick)
+    return {"action_items": found}, llm.model
+
+
+def _questions(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
+    marks = ("?", "？", "؟", *(";" if source.language == "el" else ""))
+    asked = [
+        Question(piece.text, piece.speaker, piece.order, piece.start)
+        for piece in source.pieces
+        if piece.text.rstrip("\"'”’»)] ").endswith(marks)
+    ]
+    return {"questions": asked}, "punctuation"
+
+
+def _pii(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
+    from auricle.text import pii  # noqa: PLC0415  (takes seconds to import)
+
+    names = tools.names() if source.language == "en" else None
+    found = pii.redact(source.text, names)
+    return found, "presidio" + (" and en-core-web-sm" if names else "")
+
+
+_KINDS: dict[str, Callable[[Source, str, Tools], tuple[Any, str]]] = {
+    "sentiment": _sentiment,
+    "topics": topics,
+    "entities": _entities,
+    "action_items": _action_items,
+    "questions": _questions,
+    "pii_redact": _pii,
+}

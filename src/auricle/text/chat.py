@@ -1,0 +1,58 @@
+"""Answers to questions about a transcript, from the segments that a search has found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from auricle.text.asking import SYSTEM, material
+from auricle.text.llm import LLM, Prompt, Tick
+from auricle.text.source import Piece
+from auricle.transcript.languages import NAMES
+
+MOST_HISTORY = 4
+"""Questions and answers before that a model is shown."""
+
+NOTHING = {
+    "en": "The transcript says nothing about that.",
+    "es": "La transcripción no dice nada sobre eso.",
+    "pt": "A transcrição não diz nada sobre isso.",
+    "fr": "La transcription ne dit rien à ce sujet.",
+    "de": "Das Transkript sagt dazu nichts.",
+    "it": "La trascrizione non dice nulla al riguardo.",
+}
+"""The answer where nothing relevant was found, by language; English for the others."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer, and what has given it."""
+
+    answer: str
+    model: str
+
+
+def answer(
+    question: str,
+    found: Sequence[Piece],
+    history: Sequence[tuple[str, str]],
+    language: str,
+    llm: LLM,
+    tick: Tick,
+) -> Answer:
+    """Answer a question from the segments that were found for it."""
+    if not found:
+        return Answer(NOTHING.get(language, NOTHING["en"]), "")
+    name = NAMES.get(language, "english").title()
+    nothing = NOTHING.get(language, NOTHING["en"])
+    task = (
+        f"Question: {question}\n\nAnswer the question in one to three sentences from the "
+        f"transcript alone. If it does not hold the answer, say: {nothing} Write in {name}."
+    )
+    prompt = Prompt(
+        SYSTEM,
+        f"{material(found)}\n\n{task}",
+        250,
+        history=tuple(history[-MOST_HISTORY:]),
+    )
+    return Answer(llm.complete(prompt, tick), llm.model)
