@@ -134,12 +134,13 @@ class WrongKey(models.Model):
 
 
 class Use(models.Model):
-    """A transcription that was accepted; stays when the transcript is deleted."""
+    """A transcription that was accepted, or work on text that was done; stays when the transcript
+    is deleted."""
 
     account = models.ForeignKey(Account, models.CASCADE, null=True, related_name="uses")
     network = models.CharField(max_length=50, blank=True)
     at = models.DateTimeField(auto_now_add=True)
-    transcript = models.BigIntegerField(unique=True)
+    transcript = models.BigIntegerField(unique=True, null=True, help_text="Empty for text.")
     seconds = models.FloatField(default=0)
     failed = models.BooleanField(default=False)
 

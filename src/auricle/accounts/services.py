@@ -63,7 +63,7 @@ def refuse_used_up(account: int | None, network: str, most: int) -> None:
     now = timezone.now()
     midnight = datetime.combine(now.date(), time(), tzinfo=now.tzinfo)
     whose = Use.objects.filter(account=account, network="" if account else network)
-    used = whose.filter(at__gte=midnight, failed=False)
+    used = whose.filter(at__gte=midnight, failed=False, transcript__isnull=False)
     if used.count() >= most:
         wait = midnight + timedelta(days=1) - now
         offer = "Come back" if account else "Without an API key, that is all: sign up, or come back"
@@ -76,6 +76,11 @@ def refuse_used_up(account: int | None, network: str, most: int) -> None:
 def note_use(account: int | None, network: str, transcript: int) -> None:
     """Count a transcription."""
     Use.objects.create(account_id=account, network=network, transcript=transcript)
+
+
+def note_text(account: int | None, network: str) -> None:
+    """Count a request for work on text."""
+    Use.objects.create(account_id=account, network=network)
 
 
 def note_end(transcript: int, seconds: float | None) -> None:

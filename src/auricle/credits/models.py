@@ -33,6 +33,7 @@ class Kind(models.TextChoices):
     RESERVE = "reserve", "reserved for a transcription"
     SETTLE = "settle", "given back when a transcription cost less"
     REFUND = "refund", "given back because a transcription failed"
+    SPEND = "spend", "spent on work on text"
 
 
 class Entry(models.Model):
@@ -54,14 +55,14 @@ class Entry(models.Model):
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(kind__in=[Kind.EXPIRE, Kind.RESERVE], amount__lte=0)
+                condition=Q(kind__in=[Kind.EXPIRE, Kind.RESERVE, Kind.SPEND], amount__lte=0)
                 | Q(kind__in=[Kind.SETTLE, Kind.REFUND], amount__gte=0)
                 | Q(kind=Kind.GRANT),
                 name="sign_fits_kind",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=[Kind.RESERVE, Kind.SETTLE, Kind.REFUND], job__isnull=False)
-                | Q(kind__in=[Kind.GRANT, Kind.EXPIRE], job__isnull=True),
+                | Q(kind__in=[Kind.GRANT, Kind.EXPIRE, Kind.SPEND], job__isnull=True),
                 name="job_where_there_is_one",
             ),
             models.UniqueConstraint(

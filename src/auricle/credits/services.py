@@ -87,10 +87,16 @@ def refund(account: int, job: int) -> None:
     _end(account, job, Kind.REFUND, reserved(job))
 
 
+def spend(account: int, amount: int) -> None:
+    """Take what work on text costs. Raises :class:`NoCredits`."""
+    _add(account, Kind.SPEND, -amount)
+
+
 def by_day(account: int, since: date) -> dict[date, int]:
-    """Credits that jobs have cost, by day (UTC)."""
+    """Credits that jobs and work on text have cost, by day (UTC)."""
     rows = (
-        Entry.objects.filter(account_id=account, job__isnull=False, at__date__gte=since)
+        Entry.objects.filter(account_id=account, at__date__gte=since)
+        .exclude(kind__in=[Kind.GRANT, Kind.EXPIRE])
         .values("at__date")
         .annotate(total=Sum("amount"))
     )
@@ -160,7 +166,8 @@ def _expire(granted: Entry) -> None:
 _FOR_GOOD = """
 WITH jobs AS (
     SELECT date_trunc('month', min(at) AT TIME ZONE 'UTC')::date AS month, -sum(amount) AS cost
-    FROM credits_entry WHERE account_id = %(account)s AND job IS NOT NULL GROUP BY job
+    FROM credits_entry WHERE account_id = %(account)s AND (job IS NOT NULL OR kind = 'spend')
+    GROUP BY coalesce(job, -id)
 ), spent AS (
     SELECT month, sum(cost) AS cost FROM jobs GROUP BY month
 ), granted AS (

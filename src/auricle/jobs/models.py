@@ -22,6 +22,12 @@ class Worker(models.Model):
     gpu_name = models.CharField(max_length=200, blank=True)
     gpu_memory_mb = models.PositiveIntegerField(default=0)
     version = models.CharField(max_length=50)
+    address = models.CharField(
+        max_length=200, db_default="", help_text="Where it answers calls at once, on its machine."
+    )
+    kind = models.CharField(
+        max_length=10, db_default="speech", help_text="What it does: speech or text."
+    )
     started = models.DateTimeField(auto_now_add=True)
     beat = models.DateTimeField()
     stats = models.JSONField(default=dict, help_text="Figures for the operators.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import random
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,12 +16,17 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 from procrastinate.jobs import Status
 
+from auricle.core.errors import Unavailable
 from auricle.jobs.models import Worker
 
 TRANSCRIBE = "auricle.transcribe"
 DOWNLOAD = "auricle.download"
 DELIVER = "auricle.deliver"
 MAIL = "auricle.mail"
+EMBED = "auricle.embed"
+ENROL = "auricle.enrol"
+
+NO_WORKER_RETRY_S = 5
 
 CHORES = "chores"
 """The queue of the small tasks."""
@@ -44,6 +52,15 @@ class WorkerInfo:
     gpu_name: str | None
     gpu_memory_mb: int
     version: str
+    address: str = ""
+    """Where it answers calls over :mod:`auricle.link`; empty for one that does not."""
+    kind: str = "speech"
+    """What it does: speech or text."""
+
+
+def is_short(duration: float) -> bool:
+    """Whether a recording of so many seconds is short; 0 says that its length is not known."""
+    return 0 < duration <= SHORT_S
 
 
 def short_queue(model: str) -> str:
@@ -58,13 +75,18 @@ def long_queue(model: str) -> str:
 
 def defer_transcription(transcript: int, model: str, duration: float) -> int:
     """Queue a transcription, in the caller's transaction; returns the job's number."""
-    queue = short_queue(model) if 0 < duration <= SHORT_S else long_queue(model)
+    queue = short_queue(model) if is_short(duration) else long_queue(model)
     return app.configure_task(TRANSCRIBE, queue=queue).defer(transcript=transcript)
 
 
 def defer_download(transcript: int) -> int:
     """Queue a download, in the caller's transaction; returns the job's number."""
     return app.configure_task(DOWNLOAD, queue=DOWNLOADS).defer(transcript=transcript)
+
+
+def defer_embedding(transcript: int) -> None:
+    """Queue the making of a transcript's vectors, in the caller's transaction."""
+    app.configure_task(EMBED, queue=CHORES).defer(transcript=transcript)
 
 
 def abandon(job: int) -> None:
@@ -115,6 +137,8 @@ def register(info: WorkerInfo, stats: dict[str, float]) -> None:
             "gpu_name": info.gpu_name or "",
             "gpu_memory_mb": info.gpu_memory_mb,
             "version": info.version,
+            "address": info.address,
+            "kind": info.kind,
             "stats": stats,
             "beat": Now(),
         },
@@ -143,6 +167,32 @@ def worker_stats(silence_s: float) -> dict[str, dict[str, float]]:
     return {f"{row.host}:{row.pid}": row.stats for row in alive(timedelta(seconds=silence_s))}
 
 
-def alive(silence: timedelta) -> Sequence[Worker]:
-    """The workers that have given a sign of life lately."""
-    return list(Worker.objects.filter(beat__gt=Now() - silence).order_by("id"))
+def alive(silence: timedelta, kind: str = "speech") -> Sequence[Worker]:
+    """The workers of a kind that have given a sign of life lately."""
+    return list(Worker.objects.filter(kind=kind, beat__gt=Now() - silence).order_by("id"))
+
+
+def speech_worker(silence: timedelta, machine: str, model: str) -> Worker:
+    """A worker of this machine that has a model. Raises :class:`Unavailable`."""
+    rows = [r for r in alive(silence) if r.machine == machine and r.address and model in r.models_]
+    if rows:
+        return random.choice(rows)  # noqa: S311  (any will do)
+    raise Unavailable(
+        "No worker that hears live speech is running here. Try again in a few seconds.",
+        retry_after=NO_WORKER_RETRY_S,
+    )
+
+
+def text_address(silence: timedelta, machine: str) -> str:
+    """Where this machine's text worker answers. Raises :class:`Unavailable` while it does not."""
+    for row in alive(silence, "text"):
+        if row.machine == machine:
+            return row.address
+    raise Unavailable(
+        "No text worker is running. Try again in a few seconds.", retry_after=NO_WORKER_RETRY_S
+    )
+
+
+def this_machine() -> str:
+    """Where process numbers and sockets mean something: the host and its process namespace."""
+    return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"

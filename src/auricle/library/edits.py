@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from auricle.library.models import Segment as Row
+from auricle.library.models import Vector
 from auricle.library.words import search_vector, to_row, to_word
 from auricle.transcript import Word
 from auricle.transcript.languages import UNSPACED
@@ -22,6 +23,7 @@ def correct(row: Row, text: str, language: str) -> None:
     row.words = [to_row(word) for word in new]
     row.search = search_vector(new)
     row.save(update_fields=["words", "search"])
+    Vector.objects.filter(segment=row).delete()  # it is made anew when somebody searches
 
 
 def corrected(old: Sequence[Word], texts: Sequence[str]) -> Iterator[Word]:

@@ -54,6 +54,7 @@ class Transcript(models.Model):
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
 
+    live = models.BooleanField(default=False, db_default=False, help_text="Heard as it was said.")
     source = models.TextField(blank=True, help_text="The URL that the recording comes from.")
     bytes_done = models.BigIntegerField(default=0, help_text="Downloaded so far.")
     blob = models.CharField(max_length=100, blank=True, help_text="The recording, while kept.")
@@ -126,3 +127,72 @@ class Batch(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+
+
+class Vector(models.Model):
+    """A segment's embedding; apart from it, so that whoever reads segments does not read this."""
+
+    segment = models.OneToOneField(Segment, models.CASCADE, primary_key=True, related_name="vector")
+    values = models.BinaryField(help_text="384 float32, little endian; length 1.")
+
+
+class Summary(models.Model):
+    """A summary that was made of a transcript; made anew, it replaces the one before."""
+
+    transcript = models.ForeignKey(Transcript, models.CASCADE, related_name="summaries")
+    style = models.CharField(max_length=30)
+    text = models.TextField()
+    topics = ArrayField(models.CharField(max_length=200), default=list)
+    model = models.CharField(max_length=200)
+    language = models.CharField(max_length=10)
+    segments = models.PositiveIntegerField()
+    segments_read = models.PositiveIntegerField()
+    created = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "summaries"
+        ordering: ClassVar = ["-created"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["transcript", "style"], name="one_summary_a_style")
+        ]
+
+
+class Conversation(models.Model):
+    """Questions about a transcript that belong together."""
+
+    slug = models.CharField(max_length=24, unique=True, default=new_id, editable=False)
+    transcript = models.ForeignKey(Transcript, models.CASCADE, related_name="conversations")
+    created = models.DateTimeField(auto_now_add=True)
+
+
+class Turn(models.Model):
+    """A question, its answer, and the segments that it was taken from."""
+
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="turns")
+    question = models.TextField()
+    answer = models.TextField()
+    sources = models.JSONField()
+    model = models.CharField(max_length=200, blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+
+
+class Voice(models.Model):
+    """Somebody whose voice an account has enrolled: transcripts carry their name."""
+
+    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="voices")
+    name = models.CharField(max_length=100)
+    created = models.DateTimeField(auto_now_add=True)
+    clip = models.BinaryField(help_text="The recording, until its print is made.")
+    vector = ArrayField(models.FloatField(), default=list, help_text="The voice's print.")
+    message = models.TextField(blank=True, help_text="Why there is no print, in words.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "name"], name="one_voice_a_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

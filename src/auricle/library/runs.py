@@ -48,6 +48,10 @@ class Run:
     id: int
     attempt: int
     account: int | None
+    network: str
+    """Where it comes from when it belongs to no account."""
+    duration: float
+    """Seconds that it is said to have; 0 where that is not known."""
     source: str
     blob: str
     file_name: str
@@ -88,6 +92,8 @@ def _claim(transcript: int, worker: str, found: Sequence[Status], becomes: Statu
         row.pk,
         row.attempt,
         row.account_id,
+        row.network,
+        row.duration,
         row.source,
         row.blob,
         row.file_name,
