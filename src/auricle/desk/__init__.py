@@ -5,24 +5,30 @@ Only plain records cross it.
 
 from auricle.desk.admission import FORM_BYTES
 from auricle.desk.desk import Desk
+from auricle.desk.live import LiveCall
 from auricle.desk.requests import (
     Admission,
     Customer,
+    LiveRequest,
     Node,
     Peer,
     Report,
     Ticket,
     TranscriptionRequest,
 )
+from auricle.desk.voice import Sound
 
 __all__ = [
     "FORM_BYTES",
     "Admission",
     "Customer",
     "Desk",
+    "LiveCall",
+    "LiveRequest",
     "Node",
     "Peer",
     "Report",
+    "Sound",
     "Ticket",
     "TranscriptionRequest",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha256
@@ -11,6 +12,9 @@ from ipaddress import ip_address
 from typing import Any
 
 import msgspec
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
 import auricle
 from auricle.accounts import tokens
@@ -23,14 +27,23 @@ from auricle.accounts.services import (
     terms,
 )
 from auricle.core.errors import NoCredits, TooLong, TooMany, Unauthorized, Unavailable
+from auricle.core.ids import new_id
 from auricle.core.settings import Settings
 from auricle.credits import services as credits
 from auricle.desk import endings
-from auricle.desk.requests import Admission, Customer, Node, Peer, TranscriptionRequest
+from auricle.desk.requests import (
+    Admission,
+    Customer,
+    LiveRequest,
+    Node,
+    Peer,
+    TranscriptionRequest,
+)
 from auricle.jobs import services as jobs
 from auricle.library import services as library
-from auricle.library.models import Transcript
+from auricle.library.models import Status, Transcript
 from auricle.library.services import Owner
+from auricle.models import default_model, not_installed, resolve
 from auricle.storage import too_large
 
 NO_WORKER_RETRY_S = 5
@@ -88,6 +101,7 @@ def node(settings: Settings) -> Node:
                 row.gpu_name or None,
                 row.gpu_memory_mb,
                 row.version,
+                row.address,
             )
             for row in workers
         ]
@@ -106,11 +120,7 @@ def details(settings: Settings) -> dict[str, Any]:
 
 def admit(settings: Settings, customer: Customer, dialect: str, declared: int | None) -> Admission:
     """Decide, before a body is read, whether to read it; ``declared`` is its length in bytes."""
-    if not node(settings).workers:
-        raise Unavailable(
-            "No transcription worker is running. Try again in a few seconds.",
-            retry_after=NO_WORKER_RETRY_S,
-        )
+    _refuse_without_worker(settings)
     if library.queue()["seconds"] > settings.max_queue_hours * 3600:
         raise Unavailable(
             "Too many recordings are waiting. Try again in a minute.", retry_after=QUEUE_RETRY_S
@@ -118,10 +128,7 @@ def admit(settings: Settings, customer: Customer, dialect: str, declared: int | 
     admission = Admission(customer, dialect)
     if declared is not None and declared > admission.max_bytes + FORM_BYTES:
         raise too_large(admission.max_bytes)
-    if shutil.disk_usage(settings.uploads_dir).free < (declared or 0) + ROOM_BYTES:
-        raise Unavailable(
-            "The server has no room for the upload. Try again later.", retry_after=QUEUE_RETRY_S
-        )
+    refuse_without_room(settings, declared)
     try:
         _refuse_beyond(customer)
     except (TooMany, NoCredits):
@@ -131,9 +138,43 @@ def admit(settings: Settings, customer: Customer, dialect: str, declared: int | 
     return admission
 
 
+def model_of(settings: Settings, asked: str, models: Sequence[str]) -> str:
+    """The model that answers for what was asked; ``""`` asks for the default one.
+
+    Raises :class:`UnknownModel` and :class:`ModelNotInstalled`.
+    """
+    default = default_model(settings.default_model, models)
+    model = resolve(asked, settings.model_aliases, default)
+    if model not in models:
+        raise not_installed(model, models)
+    return model
+
+
+def _refuse_without_worker(settings: Settings) -> None:
+    if not node(settings).workers:
+        raise Unavailable(
+            "No transcription worker is running. Try again in a few seconds.",
+            retry_after=NO_WORKER_RETRY_S,
+        )
+
+
+def refuse_without_room(settings: Settings, declared: int | None) -> None:
+    """Raise :class:`Unavailable` where the disk does not hold an upload of so many bytes."""
+    if shutil.disk_usage(settings.uploads_dir).free < (declared or 0) + ROOM_BYTES:
+        raise Unavailable(
+            "The server has no room for the upload. Try again later.", retry_after=QUEUE_RETRY_S
+        )
+
+
+def longest(customer: Customer, hours: float) -> float:
+    """Seconds that a recording or a session of theirs may last, where none may last longer than
+    so many hours."""
+    return min(customer.terms.max_seconds, hours * 3600)
+
+
 def refuse_longer(customer: Customer, seconds: float, hours: float) -> None:
     """Raise :class:`TooLong` for a recording that is longer than the plan permits."""
-    most = min(customer.terms.max_seconds, hours * 3600)
+    most = longest(customer, hours)
     if seconds > most:
         raise TooLong(
             f"The recording is longer than {most / 3600:g} hours. Split it, and send the parts."
@@ -170,13 +211,59 @@ def accept(customer: Customer, row: Transcript) -> Transcript:
     if (earlier := library.resent(customer.owner, row.fingerprint)) is not None:
         return earlier
     _refuse_beyond(customer)
+    _enter(customer, row)
+    endings.queue(row)
+    return row
+
+
+def _enter(customer: Customer, row: Transcript) -> None:
+    """Write a row, count it, and reserve what it costs as far as is known."""
     row.save()
     if customer.owner.account is not None or customer.terms.daily is not None:
         note_use(customer.owner.account, customer.owner.network, row.pk)
     if customer.owner.account is not None and customer.terms.metered:
         credits.reserve(customer.owner.account, row.pk, credits.minutes(row.duration))
-    endings.queue(row)
-    return row
+
+
+def admit_live(settings: Settings, customer: Customer) -> None:
+    """Decide whether to let somebody begin a live session. Raises :class:`NoCredits`,
+    :class:`TooMany` and :class:`Unavailable`."""
+    _refuse_without_worker(settings)
+    _refuse_beyond(customer)
+
+
+@transaction.atomic
+def begin_live(
+    settings: Settings, customer: Customer, dialect: str, request: LiveRequest
+) -> tuple[Transcript, str]:
+    """Write a live session's row; returns it with the address of the worker that is to hear it.
+
+    Raises :class:`NoCredits`, :class:`TooMany`, :class:`UnknownModel`, :class:`ModelNotInstalled`
+    and :class:`Unavailable`.
+    """
+    model = model_of(settings, request.model, node(settings).models)
+    silence = timedelta(seconds=settings.worker_timeout_s)
+    worker = jobs.speech_worker(silence, jobs.this_machine(), model)
+    customer.owner.lock()
+    _refuse_beyond(customer)
+    row = Transcript(
+        account_id=customer.owner.account,
+        network=customer.owner.network,
+        dialect=dialect,
+        options={
+            "live": asdict(request),
+            "max_seconds": longest(customer, settings.max_audio_hours),
+        },
+        model=model,
+        fingerprint=new_id(),
+        title=f"Live, {timezone.now():%Y-%m-%d %H:%M} UTC",
+        live=True,
+        status=Status.RUNNING,
+        worker=worker.id,
+        beat=Now(),
+    )
+    _enter(customer, row)
+    return row, worker.address
 
 
 def _refuse_beyond(customer: Customer) -> None:

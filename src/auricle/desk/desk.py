@@ -29,6 +29,7 @@ from auricle.core.ids import new_id
 from auricle.core.settings import Settings
 from auricle.credits.services import minutes
 from auricle.desk import admission as rules
+from auricle.desk.live import Live
 from auricle.desk.notices import Notices
 from auricle.desk.requests import (
     Admission,
@@ -39,6 +40,8 @@ from auricle.desk.requests import (
     Ticket,
     TranscriptionRequest,
 )
+from auricle.desk.texts import Texts
+from auricle.desk.voice import Voice
 from auricle.egress import Guard
 from auricle.library import services as library
 from auricle.library.models import Status
@@ -47,7 +50,7 @@ from auricle.library.runs import stem
 from auricle.library.services import Owner, State
 from auricle.library.words import to_transcript
 from auricle.media import MediaPool, RawAudio
-from auricle.models import CATALOG, Model, default_model, not_installed, resolve
+from auricle.models import CATALOG, Model, resolve
 from auricle.storage import Blobs, Upload, Uploads
 from auricle.transcript import Transcript, Word
 
@@ -72,6 +75,12 @@ class Desk:
         self._receiving: Counter[Owner] = Counter()
         self._probes = asyncio.Semaphore(settings.media_processes)
         self._resources = AsyncExitStack()
+        self.texts = Texts(settings)
+        """Work on text."""
+        self.live = Live(settings)
+        """Live sessions."""
+        self.voice = Voice(settings, self.texts)
+        """Cleaning recordings, speaking."""
 
     async def __aenter__(self) -> Desk:
         self._media = self._resources.enter_context(MediaPool())
@@ -155,7 +164,7 @@ class Desk:
         Raises :class:`BadMedia` for what is no recording, :class:`UnknownModel`,
         :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits` and :class:`TooMany`.
         """
-        model = self._model(request.model, await self.node())
+        model = rules.model_of(self._settings, request.model, (await self.node()).models)
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
         customer = admission.customer
@@ -174,7 +183,7 @@ class Desk:
 
         Raises :class:`AddressRefused` for what is never contacted, and as :meth:`submit` does.
         """
-        model = self._model(request.model, await self.node())
+        model = rules.model_of(self._settings, request.model, (await self.node()).models)
         if len(url) > MOST_URL:
             raise AddressRefused(f"The URL is longer than {MOST_URL} characters.")
         with suppress(Unreachable):  # which may have changed by the time it is downloaded
@@ -257,13 +266,6 @@ class Desk:
             if not waited:
                 raise
             return None  # the database restarts; the job goes on, and so do we
-
-    def _model(self, asked: str, node: Node) -> str:
-        default = default_model(self._settings.default_model, node.models)
-        model = resolve(asked, self._settings.model_aliases, default)
-        if model not in node.models:
-            raise not_installed(model, node.models)
-        return model
 
     async def _probe(self, upload: Upload, raw: RawAudio | None) -> float:
         """Seconds that a recording says it has; 0 where it does not say."""

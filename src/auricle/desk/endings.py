@@ -64,6 +64,7 @@ def succeed(run: Run, heard: Transcript) -> str:
         return _release(row)
     credits.settle(row.account.pk, row.pk, credits.minutes(row.duration))
     webhooks.announce(row)
+    jobs.defer_embedding(row.pk)
     return "" if row.account.keep_audio_days else _release(row)
 
 
@@ -86,6 +87,32 @@ def fail(transcript: int, error: AuricleError, run: Run | None = None) -> str:
     return _release(row)
 
 
+@transaction.atomic
+def hang_up(run: Run, heard: Transcript) -> None:
+    """Store what was said in a live session; one in which no sound came leaves nothing behind.
+
+    Raises :class:`Superseded`.
+    """
+    if heard.duration:
+        succeed(run, heard)
+    else:
+        row = runs.fail(run.id, Cancelled("No sound came."), run)
+        note_end(run.id, None)
+        if row is not None and row.account is not None:
+            credits.refund(row.account.pk, row.pk)
+    if not heard.duration or run.account is None:
+        Row.objects.filter(pk=run.id).delete()
+
+
+def _hang_up_for(row: Row) -> None:
+    """End a live session whose worker is dead, with what that has kept."""
+    run = runs.claim(row.pk, "")
+    if run is not None:
+        kept = run.resume
+        said = kept.words, kept.language, kept.language_probability
+        hang_up(run, Transcript(*said, duration=kept.done, model=row.model))
+
+
 def cancel(transcript: int) -> str:
     """End a transcription that is not wanted any more; returns the blob to be deleted."""
     return fail(transcript, Cancelled("The transcription was cancelled."))
@@ -106,7 +133,11 @@ def rescue(silence: timedelta) -> int:
     for transcript, job in found:
         if job is not None:
             jobs.abandon(job)
-        queue(Row.objects.get(pk=transcript))
+        row = Row.objects.get(pk=transcript)
+        if row.live:
+            _hang_up_for(row)
+        else:
+            queue(row)
     return len(found)
 
 

@@ -12,7 +12,7 @@ from auricle.core.errors import AuricleError
 from auricle.jobs.services import WorkerInfo
 from auricle.library.services import Owner
 from auricle.media import RawAudio
-from auricle.speech import Task
+from auricle.speech import LiveOptions, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,20 @@ class TranscriptionRequest:
     """How many speak; 0 finds it out."""
     raw: RawAudio | None = None
     """How to read samples without a header."""
+    enhance: bool = False
+    """Whether noise is taken out first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRequest:
+    """What every dialect's live session comes down to."""
+
+    raw: RawAudio
+    """How its samples are written."""
+    model: str = ""
+    """As asked for; ``""`` is the default model."""
+    listening: LiveOptions = LiveOptions()  # noqa: RUF009  (it is frozen)
+    diarize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +119,9 @@ class Node:
     workers: Sequence[WorkerInfo]
 
     @property
-    def models(self) -> frozenset[str]:
-        """Ids of the models that some worker can load."""
-        return frozenset(model for worker in self.workers for model in worker.models)
+    def models(self) -> tuple[str, ...]:
+        """Ids of the models that some worker can load, in the order of its preference."""
+        return tuple(dict.fromkeys(model for worker in self.workers for model in worker.models))
 
     @property
     def gpu(self) -> WorkerInfo | None:

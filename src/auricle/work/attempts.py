@@ -62,7 +62,7 @@ class Attempts:
             return
         if run is None:
             return
-        with self._listed(run):
+        with self.listed(run):
             ending = self._attempt(run, step)
         self._clean_up(db.patiently(ending))
 
@@ -82,7 +82,8 @@ class Attempts:
             return partial(endings.fail, run.id, _OURS, run)
 
     @contextmanager
-    def _listed(self, run: Run) -> Iterator[None]:
+    def listed(self, run: Run) -> Iterator[None]:
+        """Count an attempt among what is running."""
         with self._lock:
             self._running.add((run.id, run.attempt))
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.progress import Progress as Bar
@@ -17,23 +18,34 @@ from auricle.speech.progress import Progress, Watcher
 from auricle.transcript.export import FORMATS
 from auricle.transcript.languages import parse
 from auricle.work.memory import keep_memory
+from auricle.work.speakers import Asked
 from auricle.work.transcriber import FileJob, Transcriber
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of all files."""
+
+    model: str
+    language: str
+    fmt: str
+    diarize: bool
+
+
 def transcribe_files(
-    settings: Settings, files: Sequence[Path], model: str, language: str, fmt: str, bar: Bar
+    settings: Settings, files: Sequence[Path], wanted: Wanted, bar: Bar
 ) -> Iterator[tuple[Path, bytes | AuricleError]]:
     """Yield each file with its rendered transcript, or with what is wrong with it.
 
     Raises an error only for what concerns all of them: model, language, format.
     """
-    if fmt not in FORMATS:
-        raise BadRequest(f"Unknown format {fmt!r}. Choose one of: {', '.join(FORMATS)}.")
+    if wanted.fmt not in FORMATS:
+        raise BadRequest(f"Unknown format {wanted.fmt!r}. Choose one of: {', '.join(FORMATS)}.")
     keep_memory()
     store = ModelStore(settings.models_dir)
-    model_id = resolve(model, settings.model_aliases, store.default(settings.default_model))
+    model_id = resolve(wanted.model, settings.model_aliases, store.default(settings.default_model))
     store.path(find(model_id))  # raises ModelNotInstalled before anything is decoded
-    options = SpeechOptions(language=parse(language))
+    options = SpeechOptions(language=parse(wanted.language))
     with MediaPool() as media:
         transcriber = Transcriber(settings, store, media)
         for file in files:
@@ -41,10 +53,12 @@ def transcribe_files(
                 with file.open("rb") as opened:
                     duration = media.probe(opened, file.name).duration
                     row = bar.add_task(file.name, total=duration)
-                    job = FileJob(file.name, model_id, options, settings.max_audio_hours * 3600)
+                    limit = settings.max_audio_hours * 3600
+                    asked = Asked(diarize=wanted.diarize)
+                    job = FileJob(file.name, model_id, options, limit, speakers=asked)
                     found = transcriber.transcribe(opened, job, watcher=_OnBar(bar, row))
                 bar.update(row, total=found.duration, completed=found.duration)
-                yield file, FORMATS[fmt].render(found, file.stem)
+                yield file, FORMATS[wanted.fmt].render(found, file.stem)
             except AuricleError as error:
                 yield file, error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import timedelta
 
@@ -12,11 +13,13 @@ from auricle import db
 from auricle.accounts import instances
 from auricle.accounts.keys import forget_wrong_keys
 from auricle.accounts.services import forget_uses
+from auricle.core.errors import Unavailable
 from auricle.core.settings import Settings
 from auricle.desk import endings
+from auricle.desk.texts import Texts
 from auricle.egress import Guard, client
 from auricle.jobs import webhooks
-from auricle.jobs.services import CHORES, DELIVER, MAIL, forget_ended_jobs
+from auricle.jobs.services import CHORES, DELIVER, EMBED, MAIL, forget_ended_jobs
 from auricle.library import mail
 from auricle.library import services as library
 from auricle.library.models import Transcript
@@ -44,11 +47,13 @@ class Chores:
         self._blobs = blobs
         self._drafts = Uploads(settings.downloads_dir)
         self._client = client(Guard(settings.url_allow_hosts))
+        self._texts = Texts(settings)
 
     def register(self, app: App) -> None:
         """Make the job engine call us."""
         app.task(name=DELIVER, retry=AGAIN)(self.deliver)
         app.task(name=MAIL, retry=AGAIN)(self.send_mail)
+        app.task(name=EMBED, retry=AGAIN)(self.embed)
         for cron, name, task in (
             ("23 * * * *", "auricle.sweep", self.sweep),
             ("*/5 * * * *", "auricle.check_instances", self.check_instances),
@@ -63,6 +68,13 @@ class Chores:
         """Tell the members of an account that a transcript has ended."""
         with db.calling():
             mail.send_finished(transcript)
+
+    def embed(self, transcript: int) -> None:
+        """Make a transcript's segments ready to be found by their meaning."""
+        try:
+            asyncio.run(self._texts.make_vectors(Transcript.objects.filter(pk=transcript)))
+        except Unavailable as error:  # whoever searches first makes them
+            log.info("transcript %d has no vectors yet: %s", transcript, error.message)
 
     def check_instances(self, timestamp: int) -> None:
         """Ask the private instances how they are."""

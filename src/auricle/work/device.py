@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import ctranslate2
 
 
+@cache
 def gpu() -> tuple[str | None, int]:
     """Name and memory (MB) of the GPU that the engine would use, or ``(None, 0)``."""
     if ctranslate2.get_cuda_device_count() == 0:

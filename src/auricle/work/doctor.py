@@ -22,10 +22,11 @@ from auricle.core.errors import AuricleError, Unavailable
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
 from auricle.media import MediaPool
-from auricle.models import ModelStore
+from auricle.models import MODELS, SPEAKERS, TEXT, ModelStore
 from auricle.storage import Blobs
+from auricle.work.cores import available_cores
 from auricle.work.device import gpu
-from auricle.work.transcriber import available_cores, engine_for
+from auricle.work.transcriber import engine_for
 
 LITTLE_ROOM_BYTES = 5 << 30
 CLOCKS_APART_S = 5.0
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     device = f"GPU {name} with {memory} MB" if name else f"CPU, {available_cores()} cores"
     engine = _ENGINES[engine_for(settings)]
     yield Finding(True, f"engine: {device}, {engine}")
+    yield _language_model(settings)
     yield _jail()
     yield _disk(settings)
     yield _secret(settings)
@@ -65,13 +67,27 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     store = ModelStore(settings.models_dir)
-    installed = store.installed()
-    if not installed:
+    installed = [model for model in MODELS if store.has(model)]
+    if not store.installed():
         yield Finding(False, "no model is installed: run 'auricle models pull base'")
+    if not store.has(SPEAKERS):
+        yield Finding(
+            False, f"speakers are not told apart: run 'auricle models pull {SPEAKERS.id}'"
+        )
     for model in installed:
         wrong = store.verify(model)
         state = f"damaged: {', '.join(wrong)}; run 'auricle models pull {model.id}'"
         yield Finding(not wrong, f"model {model.id}: {state if wrong else 'files as published'}")
+
+
+def _language_model(settings: Settings) -> Finding:
+    """What summarises and chats; to have none is no fault."""
+    if settings.llm_url:
+        return Finding(True, f"language model: {settings.llm_model} at {settings.llm_url}")
+    store = ModelStore(settings.models_dir)
+    found = next((m.id for m in TEXT if m.kind == "llm" and store.has(m)), None)
+    chosen = settings.llm_model or found
+    return Finding(True, f"language model: {chosen or 'none, so nothing is summarised'}")
 
 
 def _jail() -> Finding:
@@ -237,14 +253,15 @@ def _mail(settings: Settings) -> Finding:
 def _workers(settings: Settings, connection: Connection) -> Iterator[Finding]:
     """Each worker with the age of its last sign of life."""
     query = (
-        "SELECT host || ':' || pid, version, coalesce(nullif(gpu_name, ''), 'CPU'),"
+        "SELECT kind, host || ':' || pid, version, coalesce(nullif(gpu_name, ''), 'CPU'),"
         " extract(epoch FROM clock_timestamp() - beat)::float FROM jobs_worker ORDER BY beat"
     )
     rows = connection.execute(query.encode()).fetchall()
-    if not any(age <= settings.worker_timeout_s for *_, age in rows):
+    if not any(kind == "speech" and age <= settings.worker_timeout_s for kind, *_, age in rows):
         yield Finding(False, "no worker is alive, so recordings wait: start 'auricle worker'")
-    for name, version, device, age in rows:
-        yield _worker(f"worker {name} on {device}", version, age, settings.worker_timeout_s)
+    for kind, name, version, device, age in rows:
+        worker = {"text": f"text worker {name}"}.get(kind, f"worker {name} on {device}")
+        yield _worker(worker, version, age, settings.worker_timeout_s)
 
 
 def _worker(name: str, version: str, age: float, patience_s: float) -> Finding:

@@ -16,16 +16,18 @@ from auricle import db
 from auricle.core.errors import Internal, NotFound
 from auricle.credits.services import minutes
 from auricle.desk import endings
-from auricle.jobs.services import DOWNLOAD, TRANSCRIBE
-from auricle.library import runs
+from auricle.jobs.services import DOWNLOAD, TRANSCRIBE, is_short
+from auricle.library import runs, voices
 from auricle.library.runs import Run
 from auricle.media import RawAudio
 from auricle.speech import SpeechOptions
 from auricle.speech.progress import Checkpoint, Progress, Watcher
+from auricle.speech.scheduler import Claim, Priority
 from auricle.storage import Blobs
 from auricle.transcript import Transcript
 from auricle.work.attempts import Attempts, Ending
 from auricle.work.downloader import Downloader
+from auricle.work.speakers import NOBODY_ASKED, Asked
 from auricle.work.transcriber import FileJob, Transcriber
 
 _LOST = Internal("The recording was lost before it was transcribed. Send it again.")
@@ -65,6 +67,9 @@ class Tasks:
             options=_speech(run.options),
             max_seconds=run.options["max_seconds"],
             raw=msgspec.convert(run.options["raw"], RawAudio | None),
+            claim=_claim(run),
+            speakers=self._asked(run),
+            enhance=run.options.get("enhance", False),
         )
         try:
             with self._blobs.open(run.blob) as file:
@@ -76,6 +81,12 @@ class Tasks:
                 )
         except NotFound as error:
             raise _LOST from error
+
+    def _asked(self, run: Run) -> Asked:
+        if not run.options["diarize"]:
+            return NOBODY_ASKED
+        known = db.patiently(voices.of, run.account)
+        return Asked(diarize=True, speakers=run.options["speakers"], known=known)
 
 
 class _Recorder(Watcher):
@@ -92,6 +103,11 @@ class _Recorder(Watcher):
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         db.patiently(runs.keep, self._run, checkpoint)
+
+
+def _claim(run: Run) -> Claim:
+    priority = Priority.SHORT if is_short(run.duration) else Priority.LONG
+    return Claim(priority, run.network if run.account is None else str(run.account))
 
 
 def _speech(options: dict[str, Any]) -> SpeechOptions:

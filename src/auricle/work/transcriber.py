@@ -3,43 +3,40 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from auricle.core.settings import Settings
 from auricle.media import MediaPool, RawAudio
-from auricle.models import CATALOG, ModelStore, find
+from auricle.models import CATALOG, Model, ModelStore, find
 from auricle.models.residency import Residency
 from auricle.speech import SpeechOptions
-from auricle.speech.engines import Aligned, Decoded, Encoded, Engine
-from auricle.speech.engines.cpu import SUPPORTED, CPUEngine
-from auricle.speech.engines.ctranslate2 import CTranslate2Engine
+from auricle.speech.engines import Align, Decode, Encode, Engine
+from auricle.speech.engines.batched import Batched
 from auricle.speech.engines.fake import FakeEngine
 from auricle.speech.options import DEFAULT_DECODING, GREEDY_FIRST, DecodeOptions
-from auricle.speech.pipeline import transcribe
+from auricle.speech.pipeline import EngineAccess, transcribe
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Watcher
+from auricle.speech.scheduler import ANYTIME, Claim, Scheduler
+from auricle.speech.selftest import times_real_time
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
+from auricle.work.cores import threads
 from auricle.work.device import gpu
 from auricle.work.meter import Meter
+from auricle.work.quieter import quieter
+from auricle.work.speakers import NOBODY_ASKED, Asked, Speakers
 
 log = logging.getLogger(__name__)
 
-F32 = NDArray[np.float32]
-
-DECODING = {
-    "fake": DecodeOptions(batch_size=1),
-    "cpu": GREEDY_FIRST,
-    "ctranslate2": DEFAULT_DECODING,
-}
-"""By engine."""
+BATCH, GPU_BATCH = 8, 16
+"""Windows that CTranslate2 decodes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +50,10 @@ class FileJob:
     max_seconds: float
     """Decoded seconds above which it is refused."""
     raw: RawAudio | None = None
+    claim: Claim = ANYTIME
+    speakers: Asked = NOBODY_ASKED
+    enhance: bool = False
+    """Whether noise is taken out first, of a file with a header."""
 
 
 class Transcriber:
@@ -63,15 +64,16 @@ class Transcriber:
         self._store = store
         self._media = media
         self._models: Residency[Engine] = Residency(self._load)
+        self.speakers = Speakers(store)
         self._engine = engine_for(settings)
-        self.fell_back = settings.engine == "auto" and not SUPPORTED and not gpu()[0]
+        self.fell_back = settings.engine == "auto" and self._engine != "cpu" and not gpu()[0]
         if self.fell_back:
             log.warning(
                 "this processor has neither AVX-512 VNNI nor AVX-VNNI, and there is no GPU: "
                 "CTranslate2 does the work, at about a quarter of the speed"
             )
-        self._decoding = DECODING[self._engine]
-        self.meter = Meter(self._decoding.batch_size)
+        self.meter = Meter()
+        self._scheduler = Scheduler(self.meter.worked)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -88,24 +90,41 @@ class Transcriber:
         resume: Checkpoint = NOTHING_DONE,
     ) -> Transcript:
         """Transcribe a file with an installed model; ``watcher`` may raise to stop it."""
-        with self._models.hold(job.model) as engine, self.meter.transcribing():
+        if job.enhance and job.raw is None:
+            blocks = quieter(self._media, file, job.name, job.max_seconds, self._store)
+        else:
+            blocks = self._media.decode(file, job.name, max_seconds=job.max_seconds, raw=job.raw)
+        with (
+            self._models.hold(job.model) as engine,
+            self.meter.transcribing(),
+            self.speakers.beside(blocks, job.speakers) as listening,
+        ):
             found = transcribe(
-                self._media.decode(file, job.name, max_seconds=job.max_seconds, raw=job.raw),
-                engine,
+                listening.blocks,
+                EngineAccess(engine, self._scheduler, decoding_for(engine), job.claim),
                 job.options,
                 voice=self._voice,
-                decoding=self._decoding,
                 watcher=watcher,
                 resume=resume,
             )
+            found = listening.told(found)
         self.meter.heard(found.duration - resume.done)
         return found
+
+    @contextmanager
+    def live(self, model: str, claim: Claim) -> Iterator[tuple[EngineAccess, VoiceActivity]]:
+        """Have a model at hand for a live session; it may take a while to load."""
+        with self._models.hold(model) as engine, self.meter.listening():
+            access = EngineAccess(engine, self._scheduler, decoding_for(engine), claim)
+            yield access, self._voice
 
     def warm_up(self, model_id: str) -> None:
         """Load a model, so that the first request does not wait for it."""
         with self._models.hold(model_id) as engine:
-            warm_up(engine)
+            self._scheduler.submit(engine, _warm_up(engine)).result()
         self._voice.stream().feed(np.zeros(16_000, np.float32))
+        # Beside what follows: it imports for a second, and words can be written down without.
+        threading.Thread(target=self.speakers.warm_up, name="diarizer", daemon=True).start()
 
     @cached_property
     def _voice(self) -> VoiceActivity:
@@ -118,74 +137,55 @@ class Transcriber:
     def _load(self, model_id: str) -> Engine:
         if self._fake:
             seconds = self._settings.engine.partition(":")[2]
-            return FakeEngine(seconds=float(seconds or 0))
-        folder, count = self._store.path(find(model_id)), threads(self._settings)
-        kind = CPUEngine if self._engine == "cpu" else CTranslate2Engine
-        return OwnedEngine(kind(model_id, folder, count), self.meter)
+            return Batched(FakeEngine(seconds=float(seconds or 0)), 1)
+        return load(self._settings, self._store, model_id)
 
 
 def engine_for(settings: Settings) -> Literal["fake", "cpu", "ctranslate2"]:
     """The engine that a worker with these settings uses on this machine."""
     if settings.engine.startswith("fake"):
         return "fake"
-    if settings.engine == "ctranslate2" or gpu()[0] or not SUPPORTED:
+    if settings.engine == "ctranslate2" or gpu()[0]:
         return "ctranslate2"
-    return "cpu"
+    from auricle.speech.engines.cpu import SUPPORTED  # noqa: PLC0415  (takes seconds)
+
+    return "cpu" if SUPPORTED else "ctranslate2"
+
+
+def decoding_for(engine: Engine) -> DecodeOptions:
+    """How an engine's windows are decoded: by CTranslate2 in whole batches, or by our kernels."""
+    return DEFAULT_DECODING if isinstance(engine, Batched) else GREEDY_FIRST
 
 
 def warm_up(engine: Engine) -> None:
     """Have an engine do all that it does for a recording, so that no request waits for it."""
-    silence = np.zeros(16_000, np.float32)
-    encoded = engine.encode([silence])
-    prompt = engine.tokens.prompt("en", "transcribe")
-    (found,) = engine.decode(encoded, prompt, 1, 0.0)
-    engine.align(encoded, engine.tokens.start_sequence("en", "transcribe"), [found.tokens], [1.0])
+    Scheduler().submit(engine, _warm_up(engine)).result()
 
 
-def prepare(settings: Settings, store: ModelStore, model_id: str) -> None:
-    """Compile the kernels that a model needs, once for a processor."""
+async def _warm_up(engine: Engine) -> None:
+    encoded = await Encode(np.zeros(16_000, np.float32))
+    found = await Decode(encoded, engine.tokens.prompt("en", "transcribe"), 1, 0.0)
+    await Align(encoded, engine.tokens.start_sequence("en", "transcribe"), found.tokens, 1.0)
+
+
+def load(settings: Settings, store: ModelStore, model_id: str) -> Engine:
+    """Load a model into the engine that is used for it on this machine."""
+    folder, count = store.path(find(model_id)), threads(settings)
+    # Imported here: each takes a second or two, and a process needs one or neither.
     if engine_for(settings) == "cpu":
-        warm_up(CPUEngine(model_id, store.path(find(model_id)), threads(settings)))
+        from auricle.speech.engines.cpu import CPUEngine  # noqa: PLC0415
+
+        return CPUEngine(model_id, folder, count)
+    from auricle.speech.engines.ctranslate2 import CTranslate2Engine  # noqa: PLC0415
+
+    return Batched(CTranslate2Engine(model_id, folder, count), GPU_BATCH if gpu()[0] else BATCH)
 
 
-def threads(settings: Settings) -> int:
-    """Processor threads of an engine."""
-    return settings.threads or available_cores()
-
-
-def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
-
-
-class OwnedEngine:
-    """An engine whose device belongs to one thread; callers wait their turn, batch by batch."""
-
-    def __init__(self, engine: Engine, meter: Meter) -> None:
-        self._meter = meter
-        self.model = engine.model
-        self.tokens = engine.tokens
-        self._engine = engine
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"engine-{engine.model}")
-
-    def encode(self, windows: Sequence[F32]) -> Encoded:
-        self._meter.batch(len(windows))
-        return self._thread.submit(self._engine.encode, windows).result()
-
-    def detect_languages(self, encoded: Any) -> list[dict[str, float]]:
-        return self._thread.submit(self._engine.detect_languages, encoded).result()
-
-    def decode(
-        self, encoded: Any, prompt: Sequence[int], beam_size: int, temperature: float
-    ) -> list[Decoded]:
-        call = self._thread.submit(self._engine.decode, encoded, prompt, beam_size, temperature)
-        return call.result()
-
-    def align(
-        self,
-        encoded: Any,
-        start: Sequence[int],
-        tokens: Sequence[Sequence[int]],
-        durations: Sequence[float],
-    ) -> list[Aligned]:
-        return self._thread.submit(self._engine.align, encoded, start, tokens, durations).result()
+def prepare(settings: Settings, store: ModelStore, model: Model) -> None:
+    """Compile the kernels that a model needs, and note its speed, once for a processor."""
+    if model.kind == "speakers":
+        Speakers(store).warm_up()
+    elif model.kind == "speech" and store.speeds.measured(model) is None:
+        engine = load(settings, store, model.id)
+        warm_up(engine)
+        store.speeds.note(model, times_real_time(engine))

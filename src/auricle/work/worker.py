@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -20,7 +18,7 @@ from procrastinate.contrib.django import app as jobs_app
 from procrastinate.worker import Worker as JobEngine
 
 import auricle
-from auricle import db
+from auricle import db, link
 from auricle.core.errors import ModelNotInstalled, Unavailable
 from auricle.core.ids import new_id
 from auricle.core.settings import Settings
@@ -35,14 +33,17 @@ from auricle.work.attempts import Attempts
 from auricle.work.chores import Chores
 from auricle.work.device import gpu
 from auricle.work.downloader import Downloader
+from auricle.work.enrolment import Enrolment
+from auricle.work.live import LiveSessions
+from auricle.work.process import stopping
 from auricle.work.tasks import Tasks
 from auricle.work.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
 
-SHORT, LONG, DOWNLOADS, SMALL = 6, 4, 6, 8
-"""Short and long transcriptions, which share the engine batch by batch, downloads, and chores at a
-time."""
+SHORT, LONG, DOWNLOADS, SMALL = 16, 4, 6, 8
+"""Short and long transcriptions, which share the engine window by window, downloads, and chores at
+a time."""
 
 AGAIN_S = 1.0
 
@@ -59,13 +60,9 @@ def run(settings: Settings, leash: IO[bytes] | None = None) -> None:
 
 
 async def _run(settings: Settings, leash: IO[bytes] | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(2 * (SHORT + LONG + DOWNLOADS + SMALL)))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    if leash is not None:
-        threading.Thread(target=_watch, args=(leash, loop, stop), daemon=True).start()
+    stop = stopping(leash)
+    threads = ThreadPoolExecutor(2 * (SHORT + LONG + DOWNLOADS + SMALL))
+    asyncio.get_running_loop().set_default_executor(threads)
     with MediaPool() as media:
         transcriber = Transcriber(settings, ModelStore(settings.models_dir), media)
         await asyncio.to_thread(_warm_up, transcriber, settings)
@@ -85,12 +82,6 @@ def _warm_up(transcriber: Transcriber, settings: Settings) -> None:
         log.error("%s", error.message)
 
 
-def _watch(leash: IO[bytes], loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Set ``stop`` when the stream ends, as it does when its other end dies in whatever way."""
-    leash.read()
-    loop.call_soon_threadsafe(stop.set)
-
-
 class _Worker:
     """Two things beside each other: taking jobs, and the heart."""
 
@@ -98,11 +89,15 @@ class _Worker:
         self._silence = settings.worker_timeout_s
         self._transcriber = transcriber
         blobs = Blobs(settings)
-        self._info = _describe(transcriber)
-        self._attempts = Attempts(self._info.id, blobs)
+        name = new_id()
+        self._address = link.socket_path(settings.run_dir, f"speech-{name}")
+        self._info = _describe(name, transcriber, str(self._address))
+        self._attempts = Attempts(name, blobs)
+        self._live = LiveSessions(name, transcriber, self._attempts)
         downloader = Downloader(settings, media, blobs)
         self._tasks = Tasks(self._attempts, transcriber, downloader, blobs)
         self._chores = Chores(settings, blobs)
+        self._enrolment = Enrolment(transcriber.speakers, media)
         self._engines: list[JobEngine] = []
         self._begun, self._beating = False, True
 
@@ -112,13 +107,16 @@ class _Worker:
         That is so when the models have changed, and after the database was away: the job engine
         does not outlive that, but waits for the jobs that it has before it says so.
         """
+        await link.serve(self._address, {"live": self._live.serve})
         await self._tell_first(stop)
         heart = asyncio.create_task(self._beat())
         taking = asyncio.create_task(self._take())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({heart, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        self._address.unlink(missing_ok=True)
         # Without us in the register, others go on with what we have in hand.
         with suppress(Unavailable, TimeoutError):
+            await asyncio.wait_for(self._live.end(), LEAVE_S)
             await asyncio.wait_for(db.run(self._leave), LEAVE_S)
         return not stopping.done()
 
@@ -130,6 +128,7 @@ class _Worker:
         """Run the job engine; ends, if ever, when something is wrong with it."""
         self._tasks.register(jobs_app)
         self._chores.register(jobs_app)
+        self._enrolment.register(jobs_app)
         connector = jobs_app.connector.get_worker_connector()  # type: ignore[attr-defined]
         models = self._info.models
         try:
@@ -188,7 +187,8 @@ class _Worker:
 
     def _is_stale(self) -> bool:
         """Whether what was begun is not what would be begun now."""
-        return not self._beating or self._transcriber.models != self._info.models
+        changed = self._transcriber.models != self._info.models
+        return not self._beating or (changed and not self._live.running)
 
     def _tell(self) -> None:
         silence = timedelta(seconds=self._silence)
@@ -218,15 +218,16 @@ def _exists(pid: int) -> bool:
     return pid != os.getpid() and psutil.pid_exists(pid)
 
 
-def _describe(transcriber: Transcriber) -> WorkerInfo:
+def _describe(name: str, transcriber: Transcriber, address: str) -> WorkerInfo:
     gpu_name, gpu_memory_mb = gpu()
     return WorkerInfo(
-        id=new_id(),
+        id=name,
         host=socket.gethostname(),
-        machine=f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}",
+        machine=jobs.this_machine(),
         pid=os.getpid(),
         models=transcriber.models,
         gpu_name=gpu_name,
         gpu_memory_mb=gpu_memory_mb,
         version=auricle.__version__,
+        address=address,
     )
