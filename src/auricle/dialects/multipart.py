@@ -46,14 +46,18 @@ class Form:
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """A field that says yes or no. Raises :class:`BadRequest`."""
-        text = self.get(name).strip().lower()
-        if text in ("true", "1", "yes", "on"):
-            return True
-        if text in ("false", "0", "no", "off"):
-            return False
-        if text:
-            raise BadRequest(f"{name} must be 'true' or 'false', not {text!r}.")
-        return default
+        text = self.get(name).strip()
+        return to_boolean(name, text) if text else default
+
+
+def to_boolean(name: str, text: str) -> bool:
+    """Read yes or no. Raises :class:`BadRequest` that names the field."""
+    given = text.strip().lower()
+    if given in ("true", "1", "yes", "on"):
+        return True
+    if given in ("false", "0", "no", "off"):
+        return False
+    raise BadRequest(f"{name} must be 'true' or 'false', not {text!r}.")
 
 
 async def read_form(request: Request, upload: Upload, file_field: str = "file") -> Form:

@@ -19,7 +19,7 @@ from auricle.credits.services import grant
 from auricle.desk import endings
 from auricle.jobs.models import Delivery, Endpoint, Worker
 from auricle.library.models import Transcript
-from auricle.site.api.views import desk_of
+from auricle.site.api.lookup import desk_of
 
 admin.site.site_header = admin.site.site_title = "Auricle"
 admin.site.index_title = "Operation"

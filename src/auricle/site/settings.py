@@ -9,6 +9,7 @@ import django_stubs_ext
 
 from auricle import db
 from auricle.core import settings as core_settings
+from auricle.text.wording import ANALYSES, CONTENTS
 
 django_stubs_ext.monkeypatch()  # lets admin classes say what they are for
 
@@ -161,6 +162,12 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": 'Errors are `{"error": "what happened and what to do"}`.',
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "AnalysisEnum": list(ANALYSES),
+        "ContentEnum": list(CONTENTS),
+        "StatusEnum": ["processing", "completed", "failed"],
+        "VoiceStatusEnum": ["processing", "ready", "failed"],
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "auricle.site.api.errors.describe",

@@ -9,11 +9,12 @@ from rest_framework.routers import DefaultRouter
 
 import auricle.site.admin  # noqa: F401  (registers what the admin shows)
 from auricle.site import pages
-from auricle.site.api import views
+from auricle.site.api import texts, views, voices
 
 router = DefaultRouter()
 router.register("keys", views.KeysView, basename="keys")
 router.register("transcripts", views.TranscriptsView, basename="transcripts")
+router.register("voices", voices.VoicesView, basename="voices")
 router.register("webhooks", views.WebhooksView, basename="webhooks")
 
 urlpatterns = [
@@ -21,6 +22,11 @@ urlpatterns = [
     path("api/v1/usage/", views.UsageView.as_view()),
     path("api/v1/cloud/", views.CloudView.as_view()),
     path("api/v1/transcripts/<str:pk>/events/", views.EventsView.as_view()),
+    path("api/v1/transcripts/search/", texts.SearchView.as_view()),
+    path("api/v1/transcripts/<str:pk>/summarize/", texts.SummarizeView.as_view()),
+    path("api/v1/transcripts/<str:pk>/analyze/", texts.AnalyzeView.as_view()),
+    path("api/v1/transcripts/<str:pk>/generate/", texts.GenerateView.as_view()),
+    path("api/v1/transcripts/<str:pk>/chat/", texts.ChatView.as_view()),
     path(
         "api/v1/schema/",
         SpectacularAPIView.as_view(permission_classes=[], authentication_classes=[]),

@@ -12,12 +12,13 @@ from auricle.core.errors import AuricleError, BadMedia
 from auricle.core.logging import request_id
 from auricle.desk import Desk
 from auricle.dialects.app import make_app
-from auricle.dialects.cartesia import schema, translate
+from auricle.dialects.cartesia import live, schema, translate
 from auricle.dialects.connection import key_of, peer_of, unless_gone
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import read_json, take
 
 router = APIRouter()
+router.include_router(live.router)
 
 DIALECT = "cartesia"
 

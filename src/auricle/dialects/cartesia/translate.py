@@ -64,12 +64,12 @@ def to_wanted(form: Form, raw: RawAudio | None) -> Wanted:
         raise BadRequest(f"timestamp_granularities[] can only be 'word', not {unknown[0]!r}.")
     language = form.get("language") or "en"
     recording = TranscriptionRequest(
-        model=_model(form.get("model")), language=parse(language), raw=raw
+        model=to_model(form.get("model")), language=parse(language), raw=raw
     )
     return Wanted(recording, language, bool(granularities))
 
 
-def _model(asked: str) -> str:
+def to_model(asked: str) -> str:
     """Snapshots of ink-whisper (``ink-whisper-2025-06-04``) are ink-whisper."""
     return re.sub(r"^(ink-whisper)-\d{4}-\d{2}-\d{2}$", r"\1", asked)
 

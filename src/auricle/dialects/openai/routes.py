@@ -16,17 +16,19 @@ from auricle.dialects.app import make_app
 from auricle.dialects.connection import unless_gone
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
-from auricle.dialects.openai import schema, translate
+from auricle.dialects.openai import embeddings, schema, speech, translate
 from auricle.dialects.openai.streaming import events
 from auricle.transcript import Transcript
 
-router = APIRouter(prefix="/v1/audio", tags=["speech"])
+router = APIRouter(tags=["speech"])
+router.include_router(embeddings.router)
+router.include_router(speech.router)
 
 DIALECT = "openai"
 
 
 def create_app(desk: Desk) -> FastAPI:
-    """The application that answers ``/v1/audio/*``."""
+    """The application that answers ``/v1/audio/*`` and ``/v1/embeddings``."""
     return make_app(
         desk,
         router,
@@ -42,7 +44,7 @@ def render_error(error: AuricleError) -> JSONResponse:
 
 
 @router.post(
-    "/transcriptions",
+    "/v1/audio/transcriptions",
     summary="Transcribe a recording",
     openapi_extra=schema.TRANSCRIPTION_BODY,
     responses=schema.TRANSCRIPTION_RESPONSES,
@@ -55,7 +57,7 @@ async def transcriptions(request: Request) -> Response:
 
 
 @router.post(
-    "/translations",
+    "/v1/audio/translations",
     summary="Write in English what is said in another language",
     openapi_extra=schema.TRANSLATION_BODY,
     responses=schema.TRANSLATION_RESPONSES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import string
 import zlib
 from collections.abc import Iterable, Iterator
@@ -149,9 +150,14 @@ def _segment(number: int, segment: Segment) -> dict[str, Any]:
     }
 
 
+_NUMBERED = re.compile(r"Speaker \d+")
+
+
 def _said(transcript: Transcript) -> Iterator[dict[str, Any]]:
-    """The segments with their speakers, who are called A, B, C... by their first word."""
-    letters = {label: _letters(n) for n, label in enumerate(transcript.speakers)}
+    """The segments with their speakers, who are called A, B, C... by their first word, unless they
+    have a name."""
+    unknown = [label for label in transcript.speakers if _NUMBERED.fullmatch(label)]
+    letters = {label: _letters(n) for n, label in enumerate(unknown)}
     for number, segment in enumerate(transcript.segments):
         yield {
             "type": "transcript.text.segment",
@@ -159,7 +165,7 @@ def _said(transcript: Transcript) -> Iterator[dict[str, Any]]:
             "start": segment.start,
             "end": segment.end,
             "text": segment.text,
-            "speaker": letters.get(segment.speaker or "", "A"),
+            "speaker": letters.get(segment.speaker or "", segment.speaker or "A"),
         }
 
 

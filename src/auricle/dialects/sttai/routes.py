@@ -15,10 +15,13 @@ from auricle.dialects.app import make_app
 from auricle.dialects.connection import key_of, peer_of, unless_gone
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
-from auricle.dialects.sttai import schema, translate
+from auricle.dialects.sttai import schema, stream, text_routes, translate, voice_routes
 from auricle.transcript import Transcript
 
 router = APIRouter()
+router.include_router(text_routes.router)
+router.include_router(stream.router)
+router.include_router(voice_routes.router)
 
 DIALECT = "sttai"
 

@@ -49,6 +49,8 @@ TRANSCRIBE_BODY = form(
             "maximum": 20,
             "description": "How many speak; 0 finds it out.",
         },
+        "enhance": BOOLEAN
+        | {"default": False, "description": "Takes noise out first: helps where there is much."},
         "response_format": choice(
             "json", "verbose_json", "txt", "text", "srt", "vtt", default="json"
         ),

@@ -43,6 +43,7 @@ def to_wanted(form: Form) -> Wanted:
         language=parse(form.get("language")),
         diarize=form.boolean("diarize", default=True),
         speakers=_speakers(form.get("speakers")),
+        enhance=form.boolean("enhance", default=False),
     )
     return Wanted(recording, _format(form))
 
@@ -67,19 +68,18 @@ def _speakers(value: str) -> int:
 
 def from_transcript(transcript: Transcript, request: TranscriptionRequest) -> dict[str, Any]:
     """The JSON answer."""
-    # Until speakers are told apart, everybody is the first one.
-    labels = ["Speaker 1"] if request.diarize and transcript.words else []
+    labels = list(transcript.speakers) if request.diarize else []
     return {
         "text": transcript.text,
         "language": transcript.language,
         "duration": transcript.duration,
-        "segments": [_segment(segment, labels) for segment in transcript.segments],
+        "segments": [_segment(each, told=bool(labels)) for each in transcript.segments],
         "speakers": labels,
         "model": transcript.model,
     }
 
 
-def _segment(segment: Segment, labels: list[str]) -> dict[str, Any]:
+def _segment(segment: Segment, *, told: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "start": segment.start,
         "end": segment.end,
@@ -89,7 +89,7 @@ def _segment(segment: Segment, labels: list[str]) -> dict[str, Any]:
             {"word": word.bare, "start": word.start, "end": word.end} for word in segment.words
         ],
     }
-    return found | {"speaker": labels[0]} if labels else found
+    return found | {"speaker": segment.speaker} if told else found
 
 
 def to_text(transcript: Transcript, fmt: str) -> tuple[bytes, str]:

@@ -13,6 +13,7 @@ from auricle.jobs.models import Delivery, Endpoint
 from auricle.library.models import Segment, Status, Transcript
 from auricle.library.services import state_of
 from auricle.library.words import to_segment
+from auricle.text.wording import ANALYSES, CONTENTS, STYLES
 from auricle.transcript import Segment as Said
 
 STATUSES = {
@@ -193,9 +194,20 @@ class TranscriptDetailSerializer(TranscriptSerializer):
     text = serializers.SerializerMethodField()
     segments = serializers.SerializerMethodField()
     metadata = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField(allow_null=True)
 
     class Meta(TranscriptSerializer.Meta):
-        fields: ClassVar = [*TranscriptSerializer.Meta.fields, "text", "segments", "metadata"]
+        fields: ClassVar = [
+            *TranscriptSerializer.Meta.fields,
+            "text",
+            "segments",
+            "metadata",
+            "summary",
+        ]
+
+    def get_summary(self, row: Transcript) -> str | None:
+        """The newest summary, if one was made."""
+        return next((summary.text for summary in row.summaries.all()), None)
 
     def get_metadata(self, row: Transcript) -> dict[str, Any]:
         return {
@@ -213,6 +225,108 @@ class TranscriptDetailSerializer(TranscriptSerializer):
         context = {"names": row.speaker_names}
         one = SegmentSerializer(context=context)
         return [one.to_representation(segment) for segment in row.segments.all()]
+
+
+class SummarizeSerializer(serializers.Serializer[Any]):
+    """How to summarise."""
+
+    style: Any = serializers.ChoiceField(list(STYLES), default="brief")
+    language = serializers.CharField(required=False, help_text="That of the transcript without.")
+
+
+class CoverageSerializer(serializers.Serializer[Any]):
+    """How many segments there are, and how many the language model has read."""
+
+    segments = serializers.IntegerField()
+    read = serializers.IntegerField()
+
+
+class SummarySerializer(serializers.Serializer[Any]):
+    """A summary."""
+
+    summary = serializers.CharField()
+    topics = serializers.ListField(child=serializers.CharField())
+    style: Any = serializers.CharField()
+    model = serializers.CharField(help_text="What has really written it.")
+    language = serializers.CharField()
+    coverage = CoverageSerializer()
+    cached = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class AnalyzeSerializer(serializers.Serializer[Any]):
+    """What to look for; everything without."""
+
+    kinds = serializers.ListField(child=serializers.ChoiceField(list(ANALYSES)), required=False)
+    type = serializers.ChoiceField(list(ANALYSES), required=False, help_text="One kind.")
+    language = serializers.CharField(required=False)
+
+
+class GenerateSerializer(serializers.Serializer[Any]):
+    """What to write."""
+
+    kind = serializers.ChoiceField(list(CONTENTS), required=False)
+    type = serializers.ChoiceField(list(CONTENTS), required=False, help_text="The same.")
+    prompt = serializers.CharField(required=False, help_text="What else is wished for.")
+    language = serializers.CharField(required=False)
+
+
+class ContentSerializer(serializers.Serializer[Any]):
+    """What was written."""
+
+    content = serializers.CharField()
+    kind = serializers.CharField()
+    type = serializers.CharField()
+    items = serializers.ListField(child=serializers.DictField())
+    model = serializers.CharField()
+    language = serializers.CharField()
+    coverage = CoverageSerializer()
+
+
+class ChatSerializer(serializers.Serializer[Any]):
+    """A question."""
+
+    question = serializers.CharField(required=False)
+    message = serializers.CharField(required=False, help_text="The same.")
+    session_id = serializers.CharField(required=False, help_text="To go on where one has ended.")
+
+
+class HitSerializer(serializers.Serializer[Any]):
+    """A segment that was found."""
+
+    segment_order = serializers.IntegerField()
+    segment_id = serializers.IntegerField()
+    text = serializers.CharField()
+    score = serializers.FloatField(help_text="Cosine; 0 where it was found by words alone.")
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    speaker = serializers.CharField(allow_null=True)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """An answer, and what it is taken from."""
+
+    answer = serializers.CharField()
+    session_id = serializers.CharField()
+    model = serializers.CharField()
+    sources = HitSerializer(many=True)
+
+
+class LibraryHitSerializer(HitSerializer):
+    """A segment that was found in some transcript."""
+
+    transcript_id = serializers.IntegerField()
+    transcript_slug = serializers.CharField()
+    title = serializers.CharField()
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    """A page of what was found."""
+
+    count = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = LibraryHitSerializer(many=True)
 
 
 MOST_CORRECTIONS = 500

@@ -9,7 +9,7 @@ from typing import Any
 import django_filters
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
@@ -36,6 +36,7 @@ from auricle.library.services import search
 from auricle.library.words import to_transcript
 from auricle.site.api import serializers
 from auricle.site.api.auth import account_of
+from auricle.site.api.lookup import desk_of, find
 from auricle.site.api.paging import Paging
 from auricle.site.api.serializers import STATUSES
 from auricle.transcript.export import FORMATS
@@ -50,12 +51,6 @@ class AnyAccept(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         return renderers[0], renderers[0].media_type
-
-
-def desk_of(request: HttpRequest) -> Desk:
-    """The door, which the server puts into every request's scope."""
-    desk: Desk = request.scope["auricle.desk"]  # type: ignore[attr-defined]
-    return desk
 
 
 class AccountView(generics.RetrieveUpdateAPIView[Account]):
@@ -137,7 +132,7 @@ class TranscriptsView(
     def get_queryset(self) -> QuerySet[Transcript]:
         rows = Transcript.objects.filter(account=account_of(self.request))
         shown = self.action in ("retrieve", "partial_update", "export")
-        return rows.prefetch_related("segments") if shown else rows
+        return rows.prefetch_related("segments", "summaries") if shown else rows
 
     def get_serializer_class(self) -> type[serializers.TranscriptSerializer]:
         if self.action == "retrieve":
@@ -192,19 +187,6 @@ class TranscriptsView(
             content_type=FORMATS[fmt].media_type,
             headers={"Content-Disposition": f'attachment; filename="{name}.{fmt}"'},
         )
-
-
-def find(rows: QuerySet[Transcript], name: str) -> Transcript:
-    """A transcript by number or slug. Raises :class:`NotFound`."""
-    # A slug may be made of digits alone, but never as short as a number.
-    row = None
-    if len(name) == 24:
-        row = rows.filter(slug=name).first()
-    elif name.isdecimal() and len(name) < 19:
-        row = rows.filter(pk=int(name)).first()
-    if row is None:
-        raise NotFound("There is no such transcript, or it is not yours.")
-    return row
 
 
 def _correct(row: Transcript, segment: int, text: str) -> None:
