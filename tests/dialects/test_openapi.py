@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from conftest import Server, start_server, stop_server
+from fake_llm import fake_llm
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,"
@@ -24,9 +25,16 @@ EXAMPLES = "15"
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterator[Server]:
     """A server of its own: what such requests leave is nobody's else business."""
-    server = start_server(tmp_path_factory.mktemp("attacked"), models_dir, engine="fake")
-    yield server
-    stop_server(server)
+    with fake_llm() as llm:
+        server = start_server(
+            tmp_path_factory.mktemp("attacked"),
+            models_dir,
+            engine="fake",
+            llm_url=llm.url,
+            llm_model="fake-1",
+        )
+        yield server
+        stop_server(server)
 
 
 def harmless(document: dict[str, Any]) -> dict[str, Any]:

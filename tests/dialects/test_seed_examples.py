@@ -1,17 +1,23 @@
 """The examples of the published API pages, as they are printed, with the host replaced.
 
 The pages lie beside the checkout. Their Python has lost its indentation on the way, so it is put
-back; the parts that summarise text belong to another test.
+back. Summaries are by the smallest real model.
 """
 
 from __future__ import annotations
 
+import http.server
 import shlex
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from conftest import ROOT, Server
 from dialects.conftest import NODE
@@ -62,17 +68,17 @@ def curls(page: list[str]) -> list[list[str]]:
 def test_curl(page: list[str], server: Server, folder: Path) -> None:
     said = []
     for command in curls(page):
-        if "summarize" not in command[0]:
-            words = shlex.split(here(command, server).replace("\\\n", " "))
-            done = subprocess.run(
-                [*words, "--silent", "--show-error", "--fail"],
-                cwd=folder,
-                capture_output=True,
-                text=True,
-            )
-            assert done.returncode == 0, done.stderr
-            said.append(done.stdout)
+        words = shlex.split(here(command, server).replace("\\\n", " "))
+        done = subprocess.run(
+            [*words, "--silent", "--show-error", "--fail"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
     assert "best of times" in said[0]
+    assert '"style":"brief","model":"qwen2.5-coder-0.5b-instruct"' in said[2]
     assert "-->" in (folder / "subtitles.srt").read_text()
     assert '"models"' in said[-2]
     assert '"status":"ok"' in said[-1]
@@ -92,7 +98,7 @@ def indented(lines: list[str]) -> str:
 
 
 def test_python(page: list[str], server: Server, folder: Path) -> None:
-    printed = between(page, "import requests", "# Summarize the transcript")
+    printed = between(page, "import requests", "Node.js")
     program = indented(here(printed, server).splitlines())
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True
@@ -100,6 +106,7 @@ def test_python(page: list[str], server: Server, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Language: en, Duration: 5.0s\n[")
     assert "Speaker 1: It was the best of times" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("- ")
 
 
 def run_node(program: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -150,3 +157,51 @@ def test_the_example_of_our_readme(server: Server, folder: Path) -> None:
     done = subprocess.run(["node", "example.mjs"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "best of times" in done.stdout
+
+
+@pytest.fixture
+def microphone(recording: Path, tmp_path: Path) -> list[str]:
+    """Options with which Chromium takes a recording for its microphone, over and over."""
+    return [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={recording}",
+    ]
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and where a browser finds it."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield tmp_path, f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_the_browser_example_hears_a_microphone(
+    page: list[str], server: Server, microphone: list[str], web: tuple[Path, str]
+) -> None:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    folder, url = web
+    lines = between(page, "// Real-time transcription from microphone", "// Stop:")
+    script = "\n".join(lines).replace("wss://api.stt.ai", server.url.replace("http", "ws", 1))
+    (folder / "page.html").write_text(f"<!doctype html><script>{script}</script>")
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", *microphone]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
+        tab = browser.new_page()
+        said: list[str] = []
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(f"error: {error}"))
+        tab.goto(f"{url}/page.html")
+        for _ in range(120):
+            tab.wait_for_timeout(500)
+            if any("times" in line for line in said if line.startswith("Final:")):
+                break
+        browser.close()
+    assert any("times" in line for line in said if line.startswith("Final:")), said
+    assert any(line.startswith("Partial:") for line in said)
+    assert not any(line.startswith("error") for line in said)

@@ -192,7 +192,7 @@ def test_the_documentation_needs_no_other_site(api: httpx.Client) -> None:
     body = document["paths"]["/v1/transcribe"]["post"]["requestBody"]["content"]
     properties = body["multipart/form-data"]["schema"]["properties"]
     assert set(properties) == {
-        "file", "model", "language", "diarize", "speakers", "response_format",
+        "file", "model", "language", "diarize", "speakers", "response_format", "enhance",
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def _connected(here: Installation) -> psycopg.Connection:
 def test_what_was_lost_comes_back(saved: Backup, tmp_path: Path) -> None:
     new = Installation(tmp_path / "new")
     done = new.run("restore", str(saved.file))
+    restored = datetime.now(UTC)
     assert done.returncode == 0, done.stderr
     assert "accounts: 2, transcripts: 2, recordings: 1, the secret" in done.stdout
     assert {blob.name: blob.read_bytes() for blob in (new.data / "blobs").iterdir()} == saved.blobs
@@ -97,10 +99,14 @@ def test_what_was_lost_comes_back(saved: Backup, tmp_path: Path) -> None:
         assert api.get("/api/v1/account/").json()["credits"] == saved.credits
         [sound] = saved.blobs.values()
         another = api.post("/v1/transcribe", files={"file": sound[: len(sound) // 3]})
+        assert another.status_code == 200, another.text
         assert saved.text.startswith(another.json()["text"])
         assert api.get("/api/v1/account/").json()["credits"] < saved.credits
         with _connected(new) as connection:
             assert connection.execute(UNBALANCED).fetchone() == (0,)
+            since = connection.execute("SELECT min(started) FROM jobs_worker").fetchone()
+            assert since is not None
+            assert since[0] > restored, "it knows only its own workers"
         refused = new.run("restore", str(saved.file))
         assert (refused.returncode, "is in use" in refused.stderr) == (1, True)
         assert api.get("/api/v1/account/").status_code == 200

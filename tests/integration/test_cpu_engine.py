@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import random_whisper
+from asking import align, decode, detect, encode
 from auricle.core.errors import Unavailable
 from auricle.media import MediaPool
 from auricle.speech import SpeechOptions
@@ -21,7 +22,7 @@ from auricle.speech.engines.cpu import CPUEngine, stepping
 from auricle.speech.engines.cpu.checkpoint import Checkpoint
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.options import GREEDY_FIRST
-from auricle.speech.pipeline import transcribe
+from auricle.speech.pipeline import EngineAccess, transcribe
 from auricle.speech.vad import VoiceActivity
 
 F32 = NDArray[np.float32]
@@ -51,7 +52,7 @@ def test_it_hears_what_the_reference_hears(
     engine: CPUEngine, base: CTranslate2Engine, windows: list[F32]
 ) -> None:
     prompt = engine.tokens.prompt(*ENGLISH)
-    ours = engine.decode(engine.encode(windows), prompt, 1, 0.0)
+    ours = decode(engine, encode(engine, windows), prompt, 1, 0.0)
     theirs = base.decode(base.encode(windows), prompt, 1, 0.0)
     said = [" ".join(engine.tokens.decode(each.tokens) for each in all_) for all_ in (ours, theirs)]
     assert jiwer.wer(said[1].lower(), said[0].lower()) < 0.06
@@ -68,7 +69,7 @@ def test_words_begin_when_the_reference_says(
     tokens = [each.tokens for each in base.decode(heard, base.tokens.prompt(*ENGLISH), 5, 0.0)]
     seconds = [len(window) / RATE for window in windows]
     theirs = base.align(heard, start, tokens, seconds)
-    ours = engine.align(engine.encode(windows), start, tokens, seconds)
+    ours = align(engine, encode(engine, windows), start, tokens, seconds)
     for one, other, said in zip(ours, theirs, tokens, strict=True):
         assert len(one.starts) == len(said) + 1
         apart = np.abs(np.array(one.starts) - np.array(other.starts))
@@ -81,8 +82,8 @@ def test_a_window_says_the_same_alone_and_among_others_cold_and_warm(
     engine: CPUEngine, windows: list[F32]
 ) -> None:
     prompt = engine.tokens.prompt(*ENGLISH)
-    alone = [engine.decode(engine.encode([window]), prompt, 1, 0.0)[0] for window in windows]
-    crowd = engine.decode(engine.encode(windows * 3), prompt, 1, 0.0)
+    alone = [decode(engine, encode(engine, [window]), prompt, 1, 0.0)[0] for window in windows]
+    crowd = decode(engine, encode(engine, windows * 3), prompt, 1, 0.0)
     for place, found in enumerate(crowd):
         assert found.tokens == alone[place % len(windows)].tokens
 
@@ -90,7 +91,7 @@ def test_a_window_says_the_same_alone_and_among_others_cold_and_warm(
 def test_languages_are_told_apart(
     engine: CPUEngine, base: CTranslate2Engine, windows: list[F32]
 ) -> None:
-    ours = engine.detect_languages(engine.encode(windows[:3]))
+    ours = detect(engine, encode(engine, windows[:3]))
     theirs = base.detect_languages(base.encode(windows[:3]))
     for one, other in zip(ours, theirs, strict=True):
         assert sum(one.values()) == pytest.approx(1, abs=1e-3)
@@ -101,8 +102,8 @@ def test_several_hypotheses_are_as_good_as_the_references(
     engine: CPUEngine, base: CTranslate2Engine, windows: list[F32]
 ) -> None:
     prompt = engine.tokens.prompt(*ENGLISH)
-    heard = engine.encode(windows)
-    five = engine.decode(heard, prompt, 5, 0.0)
+    heard = encode(engine, windows)
+    five = decode(engine, heard, prompt, 5, 0.0)
     theirs = base.decode(base.encode(windows), prompt, 5, 0.0)
     means = [np.mean([each.logprob for each in all_]) for all_ in (five, theirs)]
     assert means[0] > means[1] - 0.05
@@ -116,10 +117,10 @@ def test_the_best_hypothesis_has_the_times_that_it_would_have_alone(
     """Attention is copied along when a hypothesis follows another."""
     prompt, start = engine.tokens.prompt(*ENGLISH), engine.tokens.start_sequence(*ENGLISH)
     seconds = [len(window) / RATE for window in windows]
-    heard = engine.encode(windows)
-    tokens = [each.tokens for each in engine.decode(heard, prompt, 5, 0.0)]
-    found = engine.align(heard, start, tokens, seconds)
-    alone = engine.align(engine.encode(windows), start, tokens, seconds)
+    heard = encode(engine, windows)
+    tokens = [each.tokens for each in decode(engine, heard, prompt, 5, 0.0)]
+    found = align(engine, heard, start, tokens, seconds)
+    alone = align(engine, encode(engine, windows), start, tokens, seconds)
     for one, other in zip(found, alone, strict=True):
         np.testing.assert_allclose(one.starts, other.starts, atol=0.021)
         assert np.abs(np.array(one.probabilities) - np.array(other.probabilities)).mean() < 0.03
@@ -129,7 +130,7 @@ def test_chance_is_the_references_affair_and_ends_in_time(
     engine: CPUEngine, windows: list[F32]
 ) -> None:
     prompt = engine.tokens.prompt(*ENGLISH)
-    (found,) = engine.decode(engine.encode(windows[:1]), prompt, 1, 1.0)
+    (found,) = decode(engine, encode(engine, windows[:1]), prompt, 1, 1.0)
     assert 0 < len(found.tokens) <= 40 + 25 * 5
 
 
@@ -138,12 +139,13 @@ def test_an_engine_goes_on_after_a_failure(
 ) -> None:
     """Nothing of a batch that broke off is left for the next."""
     prompt = engine.tokens.prompt(*ENGLISH)
-    (before,) = engine.decode(engine.encode(windows[:1]), prompt, 1, 0.0)
+    (before,) = decode(engine, encode(engine, windows[:1]), prompt, 1, 0.0)
+    heard = encode(engine, windows)
     with monkeypatch.context() as broken:
         broken.setattr(stepping, "choose", None)
         with pytest.raises(TypeError):
-            engine.decode(engine.encode(windows), prompt, 1, 0.0)
-    assert engine.decode(engine.encode(windows[:1]), prompt, 1, 0.0) == [before]
+            decode(engine, heard, prompt, 1, 0.0)
+    assert decode(engine, encode(engine, windows[:1]), prompt, 1, 0.0) == [before]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,8 @@ def test_a_whole_recording_has_its_words_and_times(
 ) -> None:
     with recording.open("rb") as file:
         blocks = media.decode(file, max_seconds=60)
-        found = transcribe(blocks, engine, SpeechOptions(), voice=voice, decoding=GREEDY_FIRST)
+        access = EngineAccess(engine, decoding=GREEDY_FIRST)
+        found = transcribe(blocks, access, SpeechOptions(), voice=voice)
     assert found.language == "en"
     assert found.text.startswith("It was the best of times")
     assert found.text.endswith("degree of comparison only.")
@@ -198,16 +201,16 @@ def test_models_of_all_sizes(
     folder = tmp_path / "model"
     random_whisper.write(folder, models_dir / "base", width=width, mels=mels, layers=2)
     ours, theirs = CPUEngine("random", folder, 2), CTranslate2Engine("random", folder, 2)
-    one, other = ours.encode(windows[2:3]), theirs.encode(windows[2:3])
-    states, expected = one.windows[0].window.states, np.array(other.storage)[0]
+    one, other = encode(ours, windows[2:3]), theirs.encode(windows[2:3])
+    states, expected = one[0].window.states, np.array(other.storage)[0]
     cosine = (states * expected).sum() / np.linalg.norm(states) / np.linalg.norm(expected)
     assert cosine > 0.999
-    (found,), (reference,) = ours.detect_languages(one), theirs.detect_languages(other)
+    (found,), (reference,) = detect(ours, one), theirs.detect_languages(other)
     apart = [abs(found[code] - reference[code]) for code in found]
     assert max(apart) < 0.1 * max(reference.values())
-    short = ours.encode(windows[6:7])
-    (said,) = ours.decode(short, ours.tokens.prompt(*ENGLISH), 2, 0.0)
-    assert ours.align(short, ours.tokens.start_sequence(*ENGLISH), [said.tokens], [3.0])
+    short = encode(ours, windows[6:7])
+    (said,) = decode(ours, short, ours.tokens.prompt(*ENGLISH), 2, 0.0)
+    assert align(ours, short, ours.tokens.start_sequence(*ENGLISH), [said.tokens], [3.0])
 
 
 @pytest.mark.parametrize("cut", [10, 1000, 100_000])

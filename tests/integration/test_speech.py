@@ -14,8 +14,9 @@ from recordings import TEXT
 
 from auricle.media import MediaPool
 from auricle.speech import SpeechOptions
+from auricle.speech.engines.batched import Batched
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
-from auricle.speech.pipeline import transcribe
+from auricle.speech.pipeline import EngineAccess, transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
 from sounds import read_wav, tone, wav
@@ -39,7 +40,7 @@ def hear(media: MediaPool, base: CTranslate2Engine, voice: VoiceActivity, tmp_pa
         with path.open("rb") as file:
             blocks = media.decode(file, path.name, max_seconds=3600)
             wanted = SpeechOptions(**options)  # type: ignore[arg-type]
-            return transcribe(blocks, base, wanted, voice=voice)
+            return transcribe(blocks, EngineAccess(Batched(base, 8)), wanted, voice=voice)
 
     return run
 

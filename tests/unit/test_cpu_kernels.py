@@ -74,6 +74,20 @@ def test_a_linear_layer_after_a_normalisation(outputs: int) -> None:
     assert (out[:, outputs:] == 0).all()
 
 
+def test_weights_are_packed_as_their_inputs_are_multiplied() -> None:
+    weight, bias = layer(100, WIDTH, seed=6)
+    factors = np.abs(normal(WIDTH, seed=7)) + np.float32(0.1)
+    made, expected = packed(weight, bias, GROUP, factors), packed(weight * factors, bias, GROUP)
+    for part in ("weights", "starts", "scales", "bias"):
+        np.testing.assert_array_equal(getattr(made, part), getattr(expected, part))
+    scales = np.abs(weight * factors).max(axis=1) / np.float32(127)
+    np.testing.assert_allclose(made.scales[:100], scales, rtol=1e-6)
+    unpacked = made.weights.transpose(0, 2, 1, 3).reshape(-1, WIDTH)[:100]
+    assert (unpacked == np.rint(weight * factors / scales[:, None])).all()
+    sums = unpacked.reshape(100, -1, GROUP).sum(axis=2, dtype=np.int32)
+    assert (made.starts[:, :100] == -128 * sums.T).all()
+
+
 def test_rows_do_not_depend_on_who_else_is_there() -> None:
     weight, bias = layer(320, WIDTH, seed=2)
     made, states = packed(weight, bias), normal(24, WIDTH)
@@ -101,9 +115,10 @@ def test_convolution_with_positions() -> None:
     )
     positions = normal(12, WIDTH, seed=3)
     frames[0] = frames[-1] = 0
-    panels = weight.reshape(WIDTH // 64, 64, 240).transpose(0, 2, 1)
+    panels = aligned((WIDTH // 64, 240, 64), np.float32)
+    panels[...] = weight.reshape(WIDTH // 64, 64, 240).transpose(0, 2, 1)
     out = np.empty((12, WIDTH), np.float32)
-    convolve(frames, 2, aligned(panels), bias, positions, out)
+    convolve(frames, 2, panels, bias, positions, out)
     seen = np.stack([frames[2 * n : 2 * n + 3].reshape(-1) for n in range(12)])
     summed: F32 = seen @ weight.reshape(WIDTH, -1).T + bias
     expected = gelu(summed) + positions

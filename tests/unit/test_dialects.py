@@ -19,6 +19,7 @@ from auricle.dialects.multipart import Form
 from auricle.dialects.openai import translate as to_openai
 from auricle.dialects.sttai import translate as to_sttai
 from auricle.dialects.sttcn import translate as to_sttcn
+from auricle.transcript import Transcript, Word
 
 NAMES = st.sampled_from(
     ["model", "language", "diarize", "speakers", "response_format", "temperature", "stream",
@@ -111,3 +112,10 @@ def test_errors_say_in_openais_words_what_they_are_about() -> None:
 @pytest.mark.parametrize(("number", "letters"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ")])
 def test_speakers_are_called_by_letters(number: int, letters: str) -> None:
     assert to_openai._letters(number) == letters
+
+
+def test_speakers_with_a_name_keep_it_beside_the_letters() -> None:
+    labels = ("Marie", "Speaker 2", "Speaker 3", "Marie")
+    words = tuple(Word(" a", n, n + 1, 1.0, label) for n, label in enumerate(labels))
+    said = to_openai._said(Transcript(words, "en", 1.0, 4.0, "base"))
+    assert [segment["speaker"] for segment in said] == ["Marie", "A", "B", "Marie"]

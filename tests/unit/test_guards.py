@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auricle.speech.engines import Decoded
+from asking import together
+from auricle.speech.engines import Decoded, Encode
+from auricle.speech.engines.batched import Batched
 from auricle.speech.engines.fake import FakeEngine
-from auricle.speech.guards import compression_ratio, decode_guarded, without_loops
+from auricle.speech.guards import compression_ratio, decode_guarded
+from auricle.speech.loops import without_loops
 from auricle.speech.options import DecodeOptions
 from auricle.speech.windows import Piece, Span, Window
 
@@ -25,8 +28,11 @@ def decoded(text: str, logprob: float = -0.2, no_speech: float = 0.01) -> Decode
 
 
 def run(engine: FakeEngine, *windows: Window) -> list[str]:
-    encoded = engine.encode([w.samples for w in windows])
-    found = decode_guarded(engine, encoded, windows, [0], OPTIONS)
+    async def hear(each: Window) -> Decoded:
+        encoded = await Encode(each.samples)
+        return await decode_guarded(engine.tokens, encoded, each, [0], OPTIONS)
+
+    found = together(Batched(engine, 8), *map(hear, windows))
     return [engine.tokens.decode(d.tokens) for d in found]
 
 
