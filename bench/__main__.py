@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import sys
 
-from bench import accuracy, chaos, memory, speed, startup, throughput
+from bench import (
+    accuracy,
+    chaos,
+    clips,
+    live,
+    memory,
+    speakers,
+    speed,
+    startup,
+    text,
+    throughput,
+    voice,
+)
 
 BENCHES = {
     "speed": speed.run,
     "accuracy": accuracy.run,
+    "speakers": speakers.run,
     "startup": startup.run,
     "memory": memory.run,
+    "clips": clips.run,
+    "live": live.run,
     "throughput": throughput.run,
+    "text": text.run,
+    "voice": voice.run,
     "chaos": chaos.run,
 }
 

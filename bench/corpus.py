@@ -21,20 +21,21 @@ from auricle.core.ids import new_id
 from auricle.media import SAMPLE_RATE, MediaPool
 from auricle.speech import SpeechOptions
 from auricle.speech.engines import Engine
+from auricle.speech.engines.batched import Batched
 from auricle.speech.engines.cpu import CPUEngine
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
-from auricle.speech.options import DecodeOptions
-from auricle.speech.pipeline import transcribe
+from auricle.speech.pipeline import EngineAccess, transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.transcript import Transcript
 from auricle.transcript.languages import UNSPACED
+from auricle.work.cores import available_cores
 from auricle.work.memory import keep_memory
-from auricle.work.transcriber import DECODING
+from auricle.work.transcriber import BATCH, decoding_for
 
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT.parent / "shared" / "speech"
 MODEL = Path(os.environ.get("AURICLE_DATA", ROOT / "data")) / "models" / "base"
-THREADS = len(os.sched_getaffinity(0))
+THREADS = available_cores()
 
 Item = dict[str, Any]
 Samples = NDArray[np.float32]
@@ -59,13 +60,18 @@ def variant(item: Item, name: str, change: Change, folder: Path) -> Item:
     with MediaPool() as media, (SPEECH / item["path"]).open("rb") as file:
         samples = np.concatenate(list(media.decode(file, max_seconds=1e6)))
     changed, rate = change(samples)
+    return item | {"path": str(write_wav(changed, rate, folder)), "category": name}
+
+
+def write_wav(samples: Samples, rate: int, folder: Path) -> Path:
+    """Write a 16-bit WAV file into a folder; returns its path."""
     path = folder / f"{new_id()}.wav"
     with wave.open(str(path), "wb") as output:
         output.setnchannels(1)
         output.setsampwidth(2)
         output.setframerate(rate)
-        output.writeframes((changed.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
-    return item | {"path": str(path), "category": name}
+        output.writeframes((samples.clip(-1, 1) * 32767).round().astype("<i2").tobytes())
+    return path
 
 
 def quieter(samples: Samples) -> tuple[Samples, int]:
@@ -85,11 +91,14 @@ def narrower(samples: Samples) -> tuple[Samples, int]:
     return expanded.astype(np.float32), SAMPLE_RATE // 2
 
 
-def engine() -> tuple[Engine, DecodeOptions]:
+def access() -> EngineAccess:
     """The default engine of processors, or CTranslate2's if AURICLE_ENGINE says so."""
-    if os.environ.get("AURICLE_ENGINE") == "ctranslate2":
-        return CTranslate2Engine("base", MODEL, THREADS), DECODING["ctranslate2"]
-    return CPUEngine("base", MODEL, THREADS), DECODING["cpu"]
+    engine: Engine = (
+        Batched(CTranslate2Engine("base", MODEL, THREADS), BATCH)
+        if os.environ.get("AURICLE_ENGINE") == "ctranslate2"
+        else CPUEngine("base", MODEL, THREADS)
+    )
+    return EngineAccess(engine, decoding=decoding_for(engine))
 
 
 class Auricle:
@@ -99,16 +108,14 @@ class Auricle:
         keep_memory()
         self._media = MediaPool()
         self._voice = VoiceActivity()
-        self._engine, self._decoding = engine()
+        self._access = access()
 
     def transcribe(self, item: Item) -> Transcript:
         """Transcribe one recording in its language."""
         with (SPEECH / item["path"]).open("rb") as file:
             blocks = self._media.decode(file, item["path"], max_seconds=1e6)
             options = SpeechOptions(language=language(item))
-            return transcribe(
-                blocks, self._engine, options, voice=self._voice, decoding=self._decoding
-            )
+            return transcribe(blocks, self._access, options, voice=self._voice)
 
     def text(self, item: Item) -> str:
         """What was said."""

@@ -16,7 +16,7 @@ from auricle.speech.pipeline import transcribe
 from auricle.speech.vad import VoiceActivity
 from auricle.work.memory import keep_memory
 from auricle.work.transcriber import warm_up
-from bench.corpus import SPEECH, engine, report
+from bench.corpus import SPEECH, access, report
 
 MINUTES = (1, 10, 180)
 SOURCE = SPEECH / "longform" / "built_dev_12min_many_speakers.mp3"
@@ -57,13 +57,13 @@ def repeated(media: MediaPool, seconds: float) -> Iterator[NDArray[np.float32]]:
 def measure(minutes: float) -> None:
     """Print how much the peak grows while a recording of that length is transcribed."""
     keep_memory()
-    (loaded_engine, decoding), voice = engine(), VoiceActivity()
-    warm_up(loaded_engine)
+    loaded_access, voice = access(), VoiceActivity()
+    warm_up(loaded_access.engine)
     loaded = peak_mb()
     with MediaPool() as media:
         blocks = repeated(media, 60 * minutes)
         options = SpeechOptions("en")
-        found = transcribe(blocks, loaded_engine, options, voice=voice, decoding=decoding)
+        found = transcribe(blocks, loaded_access, options, voice=voice)
     assert found.duration >= 60 * minutes - 1
     print(peak_mb() - loaded)
 
