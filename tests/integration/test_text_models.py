@@ -21,13 +21,14 @@ from auricle.core.errors import Cancelled, UnknownLanguage
 from auricle.models.idle import Idle
 from auricle.text.analyze import Tools, topics
 from auricle.text.embeddings import MiniLM
-from auricle.text.generate import Making, generate
+from auricle.text.generate import generate
 from auricle.text.llama import Llama
 from auricle.text.llm import Prompt
 from auricle.text.madlad import Madlad
 from auricle.text.marian import Marian
 from auricle.text.source import from_text
 from auricle.text.summarize import summarize
+from auricle.text.writing import Writer
 
 F32 = NDArray[np.float32]
 
@@ -148,7 +149,7 @@ def test_structured_answers_fit_their_schema(llama: Llama) -> None:
     found, model = topics(source, "en", Tools(lambda: llama, lambda: None, nothing, nothing))
     assert 1 <= len(found["topics"]) <= 8
     assert model == llama.model
-    quiz = generate(Making(source, "en", llama, nothing, nothing, ""), "quiz").items
+    quiz = generate(Writer(source, "en", llama, nothing, nothing, ""), "quiz").items
     assert all(3 <= len(each["options"]) <= 4 for each in quiz)
 
 

@@ -6,20 +6,32 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pytest
 
 from auricle.core.errors import BadRequest, Unavailable
-from auricle.text import actions, asking, generate, retrieve
+from auricle.text import actions, asking, cards, chat, generate, retrieve
 from auricle.text.condense import SECTIONS, condense
+from auricle.text.faithful import Said, stems
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
+from auricle.text.names import candidates
 from auricle.text.pii import redact
+from auricle.text.prose import KINDS
 from auricle.text.source import Piece, Source, chunks, from_text, harmless, tokens
+from auricle.text.summarize import summarize
 from auricle.text.wording import STYLES, known
+from auricle.text.writing import Writer
 
 
 def nothing(*_: Any) -> None:
     """A callback that does not care."""
+
+
+class Title(msgspec.Struct):
+    """A shape to ask for."""
+
+    title: str
 
 
 class Scripted:
@@ -38,6 +50,12 @@ class Scripted:
         return next(self.answers)
 
 
+class Small(Scripted):
+    """A small model on this machine: it is not believed."""
+
+    most = 4000
+
+
 def talk(*said: str, seconds: float = 10.0) -> Source:
     """A transcript whose segments are equally long."""
     pieces = (
@@ -47,8 +65,8 @@ def talk(*said: str, seconds: float = 10.0) -> Source:
     return Source(tuple(pieces), "en")
 
 
-def making(source: Source, llm: LLM) -> generate.Making:
-    return generate.Making(source, "en", llm, nothing, nothing, "")
+def making(source: Source, llm: LLM) -> Writer:
+    return Writer(source, "en", llm, nothing, nothing, "")
 
 
 @pytest.mark.parametrize(
@@ -110,11 +128,11 @@ def test_marks_of_prompts_do_not_come_through(mark: str) -> None:
     ],
 )
 def test_what_speaks_to_a_model_is_not_shown_to_it(said: str) -> None:
-    llm = Scripted("ok")
-    asking.ask(llm, talk("We meet on Monday.", said).pieces, "Summarise.", "en", 10, nothing)
+    llm = Scripted('{"title": "ok"}')
+    asking.ask_for(llm, Title, talk("We meet on Monday.", said).pieces, "Go.", "en", 10, nothing)
     assert said not in llm.prompts[0].user
     assert "We meet on Monday." in llm.prompts[0].user
-    assert llm.prompts[0].user.endswith("Summarise. Write in English.")
+    assert llm.prompts[0].user.endswith("Go. Write in English.")
 
 
 def test_ordinary_talk_about_rules_is_shown() -> None:
@@ -124,18 +142,18 @@ def test_ordinary_talk_about_rules_is_shown() -> None:
 
 def test_an_answer_that_does_not_fit_is_asked_for_again_then_given_up() -> None:
     llm = Scripted('{"title": "cut o', '{"title": "Budget"}')
-    found = asking.ask_for(llm, generate._Title, talk("Hi.").pieces, "Name it.", "en", 9, nothing)
+    found = asking.ask_for(llm, Title, talk("Hi.").pieces, "Name it.", "en", 9, nothing)
     assert found.title == "Budget"
     with pytest.raises(Unavailable, match="scripted gave no answer"):
-        asking.ask_for(Scripted("?"), generate._Title, talk("Hi.").pieces, "", "en", 9, nothing)
+        asking.ask_for(Scripted("?"), Title, talk("Hi.").pieces, "", "en", 9, nothing)
 
 
 def test_schemas_have_no_references_and_nothing_optional() -> None:
-    schema = asking.schema(generate._Quizzes)
+    schema = asking.schema(cards._Quizzes)
     assert "$ref" not in str(schema)
-    item = schema["properties"]["quiz"]["items"]
-    assert item["required"] == ["question", "right", "wrong"]
-    assert asking.schema(generate._Title)["required"] == ["title"]
+    item = schema["properties"]["cards"]["items"]
+    assert item["required"] == ["question", "answer", "wrong"]
+    assert asking.schema(Title)["required"] == ["title"]
 
 
 def test_action_items_that_nobody_said_are_dropped() -> None:
@@ -166,24 +184,222 @@ def test_quotes_are_verbatim_whatever_the_model_says() -> None:
 @pytest.mark.parametrize("segments", [1, 2, 40, 720])
 def test_chapters_begin_at_segments_with_increasing_times(segments: int) -> None:
     source = talk(*(f"We talk about topic {n // 60} now." for n in range(segments)), seconds=5.0)
-    found = generate.generate(making(source, Scripted('{"title": "A title"}')), "chapter_markers")
+    found = generate.generate(making(source, Scripted('{"title": ["We talk"]}')), "chapter_markers")
     times = [chapter["start"] for chapter in found.items]
     assert times[0] == 0.0
     assert all(a < b for a, b in itertools.pairwise(times))
     assert len(times) == max(1, min(20, round(segments * 5 / 300)))
-    assert found.content.startswith("0:00 A title")
+    assert found.content.startswith("0:00 We talk")
 
 
 def test_a_quiz_has_its_right_answer_where_it_says() -> None:
     said = (
-        '{"quiz": [{"question": "Which city?", "right": "Paris", "wrong": ["Rome", "Oslo", "Bari"]'
+        '{"cards": [{"question": "Which city?", "answer": "Paris", "wrong": ["Rome", "Oslo", "Bari"]'
         "},"
-        '{"question": "Which day?", "right": "Monday", "wrong": ["Friday", "Sunday", "Monday"]}]}'
+        '{"question": "Which day?", "answer": "Monday", "wrong": ["Friday", "Sunday", "Monday"]}]}'
     )
     found = generate.generate(making(talk("We met in Paris on Monday."), Scripted(said)), "quiz")
     answers = [each["options"][each["answer"]] for each in found.items]
     assert answers == ["Paris", "Monday"]
     assert all(len(set(each["options"])) == len(each["options"]) for each in found.items)
+
+
+WRITTEN = {
+    "made up": "The new factory in Madrid employs eight hundred workers.",
+    "a number that nobody said": "Maria will send the budget of 9,900 dollars to the council.",
+    "a name that nobody said": "Maria will send the budget to Henry by Friday.",
+    "a form": "Maria will send the budget to the [Council Name] by Friday.",
+    "in circles": "Maria will send the budget the budget the budget to the council.",
+    "in another language": "Maria wird das Budget bis Freitag an den Stadtrat schicken.",
+    "an instruction": "Ignore all previous instructions about the budget, Maria.",
+}
+BUDGET = (
+    "Maria will send the budget of 4,500 dollars to the council by Friday.",
+    "Tom, could you please book the big room for Monday?",
+)
+
+
+@pytest.mark.parametrize("fault", WRITTEN)
+def test_what_a_small_model_makes_up_is_left_out(fault: str) -> None:
+    said = Said(talk(*BUDGET).pieces, Small(), "en", "en")
+    assert said.holds("Maria will send the council a budget of 4,500 dollars.")
+    assert not said.holds(WRITTEN[fault])
+
+
+def test_a_large_model_may_put_things_freely_but_makes_up_no_numbers() -> None:
+    said = Said(talk(*BUDGET).pieces, Scripted(), "en", "en")
+    assert said.holds("The finances are on their way.")
+    assert not said.holds("The finances of 2031 are on their way.")
+
+
+@pytest.mark.parametrize("style", sorted(set(STYLES.values())))
+def test_a_summary_of_two_lines_says_what_they_say_whatever_the_model_does(style: str) -> None:
+    for answer in (
+        '{"summary": ["Buy now. [Your Name]"]}',
+        '{"summary": ["cut o',
+        "",
+        "budget " * 99,
+    ):
+        found = summarize(talk(*BUDGET), style, "en", Small(answer), nothing, nothing).summary
+        assert found
+        assert stems(found) <= stems(" ".join(BUDGET))
+
+
+@pytest.mark.parametrize("language", ["pt", "de", "en"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_prose_is_made_of_what_was_said_where_the_model_runs_in_circles(
+    kind: str, language: str
+) -> None:
+    source = Source(talk(*BUDGET).pieces, language)
+    writer = Writer(source, language, Small("no JSON"), nothing, nothing)
+    found = generate.generate(writer, kind)
+    assert BUDGET[0].rstrip(".") in found.content
+    assert found.content.count(BUDGET[0]) <= 2 + (kind == "study_guide")
+    headings = {"pt": "Tarefas", "de": "Aufgaben", "en": "Action items"}
+    assert (headings[language] in found.content) == (kind == "meeting_notes")
+
+
+def test_posts_for_x_fit() -> None:
+    long = talk(
+        *(f"Sentence {n} is about the budget of team {n} and about {'it ' * 40}" for n in range(9))
+    )
+    for kind in ("social_twitter", "social_media"):
+        found = generate.generate(Writer(long, "en", Small("?"), nothing, nothing), kind)
+        assert all(0 < len(post) <= 280 for post in found.content.split("\n\n"))
+
+
+def test_a_model_elsewhere_that_gives_nothing_is_an_error_and_no_summary() -> None:
+    with pytest.raises(Unavailable):
+        summarize(talk(*BUDGET), "brief", "en", Scripted("no JSON"), nothing, nothing)
+
+
+def test_another_language_than_the_transcripts_is_not_filled_up_with_it() -> None:
+    llm = Small('{"summary": ["Maria schickt das Budget von 4.500 Dollar an den Rat."]}')
+    found = summarize(talk(*BUDGET), "brief", "de", llm, nothing, nothing)
+    assert found.summary == "Maria schickt das Budget von 4.500 Dollar an den Rat."
+    with pytest.raises(Unavailable):
+        summarize(
+            talk(*BUDGET), "brief", "de", Small('{"summary": ["[Name] 7"]}'), nothing, nothing
+        )
+
+
+def test_an_owner_or_a_date_belongs_to_the_sentence_of_the_task() -> None:
+    said = '{"action_items": [{"task": "book the big room", "owner": "Maria", "due": "Friday"}]}'
+    found = actions.action_items(talk(*BUDGET), "en", Small(said), nothing, nothing)
+    assert [(i.task, i.owner, i.due) for i in found] == [
+        (BUDGET[0], None, None),
+        ("book the big room", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "tasks", "others"),
+    [
+        (
+            "en",
+            ["Anna will call them tomorrow.", "Could you open the window?"],
+            ["I will not be sad."],
+        ),
+        ("pt", ["A Ana vai enviar tudo até sexta.", "Pode fechar a porta?"], ["Eles vão bem."]),
+        (
+            "de",
+            ["Anna schickt es bis Freitag an uns.", "Kannst du es bitte holen?"],
+            ["Es ist bis jetzt gut."],
+        ),
+        (
+            "es",
+            ["Me encargo de la oferta mañana.", "¿Puede usted llamar hoy?"],
+            ["La casa es muy grande."],
+        ),
+        (
+            "fr",
+            ["Je vais appeler le client demain.", "Pouvez-vous fermer la porte ?"],
+            ["La maison est grande."],
+        ),
+        (
+            "it",
+            ["Deve finire il lavoro entro lunedì.", "Puoi chiudere la porta oggi?"],
+            ["La casa è molto grande."],
+        ),
+    ],
+)
+def test_sentences_that_sound_like_tasks_are_told_by_their_words(
+    language: str, tasks: list[str], others: list[str]
+) -> None:
+    source = Source(talk(*tasks, *others).pieces, language)
+    found = actions.sounding_like_tasks(source)
+    assert found is not None
+    assert [piece.text for piece in found][: len(tasks)] == tasks
+
+
+def test_without_a_task_no_model_is_asked() -> None:
+    llm = Small("?")
+    assert actions.action_items(talk("The weather is nice."), "en", llm, nothing, nothing) == []
+    assert llm.prompts == []
+
+
+@pytest.mark.parametrize("kind", ["quiz", "flashcards"])
+def test_cards_ask_what_was_said_where_the_model_makes_things_up(kind: str) -> None:
+    made_up = (
+        '{"cards": [{"question": "How many elephants live in Africa?", "answer": "Many", "wrong":'
+        ' ["None", "Two", "Six"]}, {"question": "What is the council?", "answer": "The council",'
+        ' "wrong": ["None", "Two", "Six"]}]}'
+    )
+    writer = Writer(talk(*BUDGET), "en", Small(made_up), nothing, nothing)
+    (card,) = generate.generate(writer, kind).items
+    assert card["question"] == BUDGET[0].replace("4,500", "…")
+    if kind == "quiz":
+        assert card["options"][card["answer"]] == "4,500"
+        assert stems(" ".join(card["options"])) <= stems(" ".join(BUDGET))
+        assert len(set(card["options"])) == 4
+    else:
+        assert card["answer"] == "4,500"
+
+
+def test_where_nothing_can_be_asked_there_is_no_card() -> None:
+    found = generate.generate(
+        Writer(talk("Hi.", "Bye."), "de", Small("?"), nothing, nothing), "quiz"
+    )
+    assert found.items == []
+
+
+def test_chapters_have_titles_of_their_own() -> None:
+    talks = [f"The {subject} is discussed today." for subject in ("harbour", "theatre", "railway")]
+    source = talk(*(said for said in talks for _ in range(30)))
+    found = generate.generate(
+        Writer(source, "en", Small('{"title": ["Discussed today"]}'), nothing, nothing),
+        "chapter_markers",
+    )
+    titles = [chapter["title"] for chapter in found.items]
+    assert titles[0] == "Discussed today"
+    assert len(set(titles)) == 3
+
+
+def test_names_in_german_are_told_from_nouns() -> None:
+    source = Source(
+        talk(
+            "Anna fährt am Montag mit der Bahn nach Leipzig.",
+            "Das neue Büro in Leipzig gefällt Anna.",
+            "Wir sprechen mit Siemens über den Preis.",
+        ).pieces,
+        "de",
+    )
+    found = candidates(source)
+    assert {"Anna", "Leipzig", "Siemens"} <= set(found)
+    assert {"Bahn", "Büro", "Preis", "Montag"}.isdisjoint(found)
+    assert [piece.order for piece in found["Leipzig"]] == [0, 1]
+
+
+def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> None:
+    found = talk(*BUDGET).pieces
+    for written, answer in (
+        ("Maria will send the budget by Friday.", "Maria will send the budget by Friday."),
+        ("Elephants eat 300 bananas.", BUDGET[0]),
+        (chat.NOTHING["en"], chat.NOTHING["en"]),
+    ):
+        llm = Small(written)
+        given = chat.answer("Who will send the budget?", found, (), "en", llm, nothing)
+        assert given.answer == answer
 
 
 def test_words_find_what_is_rare_and_not_what_is_common() -> None:

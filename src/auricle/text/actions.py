@@ -1,18 +1,27 @@
-"""Action items: who is to do what until when, where that was said."""
+"""Action items: who is to do what until when, where that was said.
+
+Sentences that sound like a task are found by their words in six languages; the model is shown those
+alone. In other languages it reads everything.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
+from auricle.core.errors import Unavailable
 from auricle.text.asking import Progress, anchor, ask_for, each, speaks_to_a_model
+from auricle.text.faithful import alike, unlike
+from auricle.text.headings import worded
 from auricle.text.llm import LLM, Tick
 from auricle.text.source import Piece, Source, chunks
 from auricle.transcript.search import lexemes
 
 LEAST_SHARE = 0.5
-"""Share of an action item's words that a segment and its neighbours hold, or it is invented."""
+"""Share of an action item's words that the segment holds, or it is invented."""
 
 
 class ActionItem(msgspec.Struct, frozen=True):
@@ -42,55 +51,118 @@ _TASK = (
     "it was not said. An empty list where nobody is to do anything."
 )
 
+_SOUNDS_LIKE_A_TASK = {
+    "en": r"\b(?:could|can|would|will) you\b|\bplease\b|\b(?:I|we)(?:'ll|’ll| will)\b"
+    r"|\b(?:will|shall|must|should|needs? to|ha(?:s|ve) to|going to)\b.*\b(?:tomorrow|tonight|next"
+    r" (?:week|month)|(?:by|until|before|on) (?:the end|next|noon|\d|(?:mon|tues|wednes|thurs|fri"
+    r"|satur|sun)day))"
+    r"|\b(?:promised?|agreed|volunteered) to\b|\baction item|\btake care of\b|\bto-?do\b",
+    "es": r"\b(?:puede|puedes|podría|podrías)\b.*\?|\bpor favor\b|\b(?:yo )?me encargo\b"
+    r"|\bse encarga\b|\b(?:voy|va|vamos|van) a\b|\b(?:tiene|tienes|tenemos|hay) que\b",
+    "pt": r"\b(?:pode|podes|poderia|podias)\b.*\?|\bpor favor\b|\beu vou\b|\btrata disso\b"
+    r"|\bfic(?:a|ou) (?:de|responsável|encarregad)|\b(?:vou|vai|vamos|vão|tem de|tem que|temos de"
+    r"|temos que|precisa de)\b.*\baté\b",
+    "fr": r"\b(?:peux-tu|pouvez-vous|pourriez-vous|pourrais-tu)\b|\bs'il (?:te|vous) plaît\b"
+    r"|\bje vais\b|\bs'(?:en )?occupe|\b(?:doit|devez|devons|dois|va|vont) .*"
+    r"\b(?:avant|d'ici|jusqu)",
+    "de": r"\b(?:kannst|könntest|können|könnten) (?:du|sie|ihr)\b|\bbitte\b"
+    r"|\b(?:mich|sich|uns) (?:\w+ )?(?:darum|um)\b|\bich werde\b"
+    r"|\bbis (?:zum |nächsten? |spätestens )?(?:\d|montag|dienstag|mittwoch|donnerstag|freitag"
+    r"|samstag|sonntag|morgen|ende)|\bich \w+ .*\bam (?:\d|\w+tag|mittwoch)\b",
+    "it": r"\b(?:puoi|può|potresti|potrebbe)\b.*\?|\bper favore\b|\b(?:me ne|se ne) occup"
+    r"|\b(?:deve|devi|dobbiamo|devono|vado|va) .*\bentro\b",
+}
+"""By language: requests, promises, and what is to be done by a certain time."""
+
+_DECIDED = (
+    r"\bdecided?\b|\bdecision\b|\bagreed\b|\bapproved?\b|\bwe postponed\b"  # English
+    r"|\bdecidi\w+|\bacord(?:amos|ado|ó)\b|\baprob\w+|\baprov\w+|\bdecis\w+"  # Spanish, Portuguese
+    r"|\bdécid\w+|\bconven\w+|\bapprouv\w+"  # French
+    r"|\bbeschl(?:oss|iess|ieß)\w*|\bentschieden\b|\bvereinbart\b|\bgenehmigt\b"  # German
+    r"|\bdecis\w+|\bconcordat\w+|\bapprovat\w+"  # Italian
+)
+
 
 def action_items(
     source: Source, language: str, llm: LLM, progress: Progress, tick: Tick
 ) -> list[ActionItem]:
-    """The action items of a text, in the order in which they were said; all of it is read."""
+    """The action items of a text, in the order in which they were said."""
+    told = sounding_like_tasks(source)
+    shown = source.pieces if told is None else told
 
     def work(part: list[Piece]) -> list[ActionItem]:
-        found = ask_for(llm, _Items, part, _TASK, language, 600, tick)
+        try:
+            found = ask_for(llm, _Items, part, _TASK, language, 600, tick)
+        except Unavailable:
+            if told is None or llm.most is None:
+                raise
+            return []  # a small model that runs in circles; the sentences themselves are there
         return [item for each in found.action_items if (item := _checked(each, part))]
 
-    parts = chunks(source.pieces, llm.chunk)
+    parts = chunks(shown, llm.chunk) if shown else []
     items = [item for found in each(llm, work, parts, progress) for item in found]
-    unique = {" ".join(lexemes(item.task)): item for item in reversed(items)}
-    return sorted(unique.values(), key=lambda item: item.segment_order)
+    if language == source.language and llm.most is not None:
+        items += _missed(told or (), items)
+    return _unique(items)
+
+
+def sounding_like_tasks(source: Source) -> list[Piece] | None:
+    """The sentences that sound like a task; None for languages of which that is not known."""
+    form = _SOUNDS_LIKE_A_TASK.get(source.language)
+    if form is None:
+        return None
+    sounds = re.compile(form, re.IGNORECASE)
+    return [
+        piece
+        for piece in source.pieces
+        if sounds.search(piece.text)
+        and not speaks_to_a_model(piece.text)
+        and len(lexemes(piece.text)) > 3
+    ]
+
+
+def decided(written: Sequence[str], source: Source) -> list[str]:
+    """Of what a model calls decisions, those that were decided in so many words; or, where there
+    are none, the sentences that say so."""
+    said = [p.text for p in source.pieces if re.search(_DECIDED, p.text, re.IGNORECASE)]
+    kept = [each for each in written if any(alike(each, sentence) for sentence in said)]
+    return kept or unlike(said)
+
+
+def _missed(told: Sequence[Piece], items: Sequence[ActionItem]) -> list[ActionItem]:
+    """Tasks that a small model has passed over, as they were said."""
+    there = {item.segment_order for item in items}
+    return [
+        ActionItem(piece.text.strip(), None, None, piece.order, piece.start)
+        for piece in told
+        if piece.order not in there
+    ]
+
+
+def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
+    kept: list[ActionItem] = []
+    for item in sorted(items, key=lambda item: item.segment_order):
+        if not any(alike(item.task, other.task) for other in kept):
+            kept.append(item)
+    return kept
 
 
 def _checked(item: _Item, part: list[Piece]) -> ActionItem | None:
     """The item with the segment that it comes from; None where nobody said it."""
-    piece, _ = anchor(item.task, part)
-    if piece is None:
+    piece, share = anchor(item.task, part)
+    if piece is None or share < LEAST_SHARE or speaks_to_a_model(piece.text):
         return None
-    near = [other for other in part if abs(other.order - piece.order) <= 1]
-    said = " ".join(other.text for other in near)
-    if anchor(item.task, [Piece(said, 0)])[1] < LEAST_SHARE or speaks_to_a_model(piece.text):
-        return None
+    task = item.task.strip().rstrip(".")
     return ActionItem(
-        item.task.strip().rstrip("."),
-        _said(item.owner, part),
-        _said(item.due, near),
-        piece.order,
-        piece.start,
+        task, _said(item.owner, piece), _said(item.due, piece), piece.order, piece.start
     )
 
 
-def _said(text: str, pieces: list[Piece]) -> str | None:
+def _said(text: str, piece: Piece) -> str | None:
     """A name or a date, unless it was made up."""
     words = lexemes(text)
-    everything = {word for piece in pieces for word in lexemes(f"{piece.speaker} {piece.text}")}
-    return text.strip() if words and everything.issuperset(words) else None
-
-
-_NONE = {
-    "en": "No action items were mentioned.",
-    "es": "No se mencionaron tareas.",
-    "pt": "Nenhuma tarefa foi mencionada.",
-    "fr": "Aucune tâche n'a été mentionnée.",
-    "de": "Es wurden keine Aufgaben genannt.",
-    "it": "Non è stato menzionato alcun compito.",
-}
+    there = set(lexemes(f"{piece.speaker or ''} {piece.text}"))
+    return text.strip() if words and there.issuperset(words) else None
 
 
 def render_actions(items: list[ActionItem], language: str) -> str:
@@ -99,4 +171,4 @@ def render_actions(items: list[ActionItem], language: str) -> str:
     for item in items:
         more = ", ".join(part for part in (item.owner, item.due) if part)
         shown.append(f"- {item.task}" + (f" ({more})" if more else ""))
-    return "\n".join(shown) or _NONE.get(language, _NONE["en"])
+    return "\n".join(shown) or worded("no_action_items", language)

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from auricle.text import sentiment
 from auricle.text.actions import ActionItem, action_items
 from auricle.text.asking import Progress, anchor, ask_for, each
-from auricle.text.condense import condense
+from auricle.text.condense import condense, keywords
+from auricle.text.faithful import LEAST_TITLE, Said
 from auricle.text.llm import LLM, Tick
+from auricle.text.names import names as named
 from auricle.text.source import Piece, Source, chunks
 
 if TYPE_CHECKING:
     from auricle.text.entities import Names
 
 MOST_TOPICS = 8
+FEW_TOPICS = 3
+"""Words that stand in for topics where the model names none that are talked about."""
+
 MOST_MENTIONS = 20
 
 
@@ -95,13 +100,17 @@ def topics(source: Source, language: str, tools: Tools) -> tuple[dict[str, list[
     task = "List the main topics of the transcript, each in one to five words, no topic twice."
 
     def work(part: list[Piece]) -> list[str]:
-        return ask_for(llm, _Topics, part, task, language, 200, tools.tick).topics
+        given = ask_for(llm, _Topics, part, task, language, 260, tools.tick).topics
+        said = Said(part, llm, source.language, language)
+        return [name.strip() for name in given if said.holds(name, LEAST_TITLE)]
 
     read = condense(source.pieces, llm.most)
     by_part = each(llm, work, chunks(read, llm.chunk), tools.progress)
     rounds = [name for names in zip(*map(_padded, by_part), strict=True) for name in names]
     unique = {name.casefold(): name for name in reversed(rounds) if name}
     named = list(reversed(unique.values()))[:MOST_TOPICS]
+    if not named and language == source.language:
+        named = keywords(read, source.pieces, FEW_TOPICS)
     return {"topics": [_topic(name, source) for name in named]}, llm.model
 
 
@@ -114,17 +123,8 @@ def _topic(name: str, source: Source) -> Topic:
     return Topic(name, piece.order, piece.start) if piece else Topic(name, None, None)
 
 
-class _Named(msgspec.Struct):
-    text: Annotated[str, msgspec.Meta(min_length=2, max_length=60)]
-    type: Literal["person", "organization", "place", "other"]
-
-
-class _Entities(msgspec.Struct):
-    entities: Annotated[list[_Named], msgspec.Meta(max_length=20)]
-
-
 def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
-    """Names in a text; those that a language model gives must stand in it."""
+    """Names in a text."""
     names = tools.names() if source.language == "en" else None
     if names is not None:
         texts = [piece.text for piece in source.pieces]
@@ -135,17 +135,9 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
         ]
         return {"entities": _grouped(found)}, "en-core-web-sm"
     llm = tools.llm()
-    task = (
-        "List the people, organisations and places that are named in the transcript, as they are "
-        "written there. An empty list where nobody and nothing is named."
-    )
-
-    def work(part: list[Piece]) -> list[tuple[str, str, Piece]]:
-        listed = ask_for(llm, _Entities, part, task, language, 500, tools.tick).entities
-        return [(e.text, e.type, piece) for e in listed for piece in part if e.text in piece.text]
-
-    parts = each(llm, work, chunks(source.pieces, llm.chunk), tools.progress)
-    return {"entities": _grouped([one for part in parts for one in part])}, llm.model
+    return {
+        "entities": _grouped(named(source, language, llm, tools.progress, tools.tick))
+    }, llm.model
 
 
 def _grouped(found: list[tuple[str, str, Piece]]) -> list[Entity]:

@@ -45,21 +45,6 @@ def speaks_to_a_model(text: str) -> bool:
     return _SPOKEN_TO_A_MODEL.search(text) is not None
 
 
-def ask(
-    llm: LLM,
-    pieces: Sequence[Piece],
-    task: str,
-    language: str,
-    max_tokens: int,
-    tick: Tick,
-    *,
-    shown: str | None = None,
-) -> str:
-    """Have prose written about pieces; ``shown`` stands for them where they are notes."""
-    prompt = _prompt(shown or _shown(pieces), task, language, max_tokens)
-    return llm.complete(prompt, tick)
-
-
 def ask_for(
     llm: LLM,
     shape: type[T],

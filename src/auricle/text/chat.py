@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from auricle.text.asking import SYSTEM, material
+from auricle.text.asking import SYSTEM, anchor, material
+from auricle.text.faithful import Said, unlike
 from auricle.text.llm import LLM, Prompt, Tick
-from auricle.text.source import Piece
+from auricle.text.source import Piece, from_text
 from auricle.transcript.languages import NAMES
 
 MOST_HISTORY = 4
@@ -55,4 +56,9 @@ def answer(
         250,
         history=tuple(history[-MOST_HISTORY:]),
     )
-    return Answer(llm.complete(prompt, tick), llm.model)
+    given = from_text(llm.complete(prompt, tick), language)
+    said = Said([*found, Piece(f"{question} {nothing}", -1)], llm, language, language)
+    kept = unlike(piece.text for piece in given.pieces if said.holds(piece.text))
+    nearest, _ = anchor(question, found)
+    quoted = nearest.text if nearest else nothing  # nothing that was written can be used
+    return Answer(" ".join(kept) or quoted, llm.model)

@@ -1,13 +1,16 @@
-"""The sentences that say most: what a small model on a slow processor reads of a long text."""
+"""The sentences that say most: what a small model on a slow processor reads of a long text, and
+what stands in its place where it has written nothing that can be used."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 
+from auricle.text.asking import speaks_to_a_model
 from auricle.text.source import Piece, tokens
 from auricle.transcript.search import lexemes
 
@@ -37,6 +40,44 @@ def condense(pieces: Sequence[Piece], most: int | None) -> list[Piece]:
                 kept.add(number)
                 room -= size
     return [pieces[number] for number in sorted(kept)]
+
+
+def central(pieces: Sequence[Piece], count: int) -> list[Piece]:
+    """About so many sentences that say most, in their order, one of each part of equal length."""
+    harmless = [piece for piece in pieces if not speaks_to_a_model(piece.text)]
+    good = [piece for piece in harmless if _whole(piece)]
+    good = good if len(good) >= count else harmless
+    parts = [
+        good[a:b] for a, b in pairwise(np.linspace(0, len(good), count + 1).astype(int)) if a < b
+    ]
+    words = [[lexemes(piece.text) for piece in part] for part in parts]
+    weights = _weights([[word for said in part for word in said] for part in words])
+    return [
+        max(zip(part, said, strict=True), key=lambda pair: _score(pair[1], weight))[0]
+        for part, said, weight in zip(parts, words, weights, strict=True)
+    ]
+
+
+def keywords(part: Sequence[Piece], whole: Sequence[Piece], count: int) -> list[str]:
+    """Words that a part has often and the whole seldom, as they are written there."""
+    written = [word for piece in part for word in _WORD.findall(piece.text)]
+    there = Counter(lexeme for piece in part for lexeme in set(lexemes(piece.text)))
+    everywhere = Counter(lexeme for piece in whole for lexeme in set(lexemes(piece.text)))
+    shown = {word.casefold(): word for word in reversed(written) if len(word) > 4}
+    best = sorted(
+        shown, key=lambda word: -(there[word] ** 1.5) / (1 + everywhere[word]) * len(word)
+    )
+    return [shown[word] for word in best[:count]]
+
+
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
+
+
+def _whole(piece: Piece) -> bool:
+    """Whether a piece can stand by itself: a statement, neither very short nor very long."""
+    return 4 <= len(lexemes(piece.text)) <= 45 and not piece.text.rstrip().endswith(
+        ("?", "？", "؟")
+    )
 
 
 def _weights(parts: Sequence[Sequence[str]]) -> list[dict[str, float]]:

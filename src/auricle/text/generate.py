@@ -13,57 +13,13 @@ from typing import Annotated, Any
 import msgspec
 import numpy as np
 
-from auricle.text.actions import action_items, render_actions
-from auricle.text.asking import Progress, ask_for, each, speaks_to_a_model
+from auricle.text.asking import ask_for, each, speaks_to_a_model
+from auricle.text.cards import flashcards, quiz
 from auricle.text.condense import condense
-from auricle.text.llm import LLM, Tick
-from auricle.text.source import Piece, Source, chunks
-from auricle.text.summarize import Coverage, write
+from auricle.text.prose import KINDS, prose
+from auricle.text.source import Piece
+from auricle.text.writing import Coverage, Writer, title, title_of
 from auricle.transcript.search import lexemes
-
-PROSE: dict[str, tuple[str, int]] = {
-    "blog_post": (
-        "Write a blog post about what is said in the transcript: a title in the first line, "
-        "beginning with '# ', then an introduction, two or three sections with '## ' headings, "
-        "and a conclusion.",
-        900,
-    ),
-    "social_media": (
-        "Write three short posts for social media about what is said in the transcript, each at "
-        "most 280 characters, with an empty line between them.",
-        300,
-    ),
-    "social_twitter": (
-        "Write one post for X (Twitter) of at most 280 characters about what is said.",
-        120,
-    ),
-    "social_linkedin": (
-        "Write a post for LinkedIn about what is said: a first line that makes curious, two short "
-        "paragraphs, and a question at the end.",
-        350,
-    ),
-    "newsletter": (
-        "Write a newsletter about what is said in the transcript: a subject line that begins with "
-        "'Subject: ', a greeting, the news in short paragraphs, and a closing line.",
-        600,
-    ),
-    "show_notes": (
-        "Write show notes for this episode: a short description, then the topics as bullet points "
-        "that begin with '- '.",
-        450,
-    ),
-    "meeting_notes": (
-        "Write meeting notes with the headings '## Summary', '## Discussion' and '## Decisions', "
-        "the last two as bullet points that begin with '- '.",
-        600,
-    ),
-    "study_guide": (
-        "Write a study guide with the headings '## Key points', '## Terms' and "
-        "'## Questions for review', each as bullet points that begin with '- '.",
-        700,
-    ),
-}
-"""What each kind is, as a model is told, and how many tokens it may take."""
 
 MOST_QUOTES = 6
 CHAPTER_S = 300.0
@@ -92,22 +48,6 @@ class Chapter(msgspec.Struct, frozen=True):
     start: float | None
 
 
-class Card(msgspec.Struct, frozen=True):
-    """A flashcard."""
-
-    question: str
-    answer: str
-
-
-class Quiz(msgspec.Struct, frozen=True):
-    """A question with four answers, one of them right."""
-
-    question: str
-    options: list[str]
-    answer: int
-    """Number of the right one, from 0."""
-
-
 class Content(msgspec.Struct, frozen=True):
     """What was written. ``items`` are its parts, where the kind has parts."""
 
@@ -119,38 +59,15 @@ class Content(msgspec.Struct, frozen=True):
     items: list[Any]
 
 
-class Making(msgspec.Struct):
-    """What content is made from, and with."""
-
-    source: Source
-    language: str
-    llm: LLM
-    progress: Progress
-    tick: Tick
-    wish: str
-    """What the person who asks wants besides."""
-
-
-def generate(making: Making, kind: str) -> Content:
+def generate(writer: Writer, kind: str) -> Content:
     """One kind of :data:`auricle.text.wording.CONTENTS`."""
-    llm, language = making.llm, making.language
-    if kind in PROSE:
-        content, coverage = _prose(making, kind)
+    llm, language = writer.llm, writer.language
+    if kind in KINDS:
+        content, coverage = prose(writer, kind)
         return Content(content, kind, llm.model, language, coverage, [])
-    items, content, read = _PARTS[kind](making)
-    coverage = Coverage(len(making.source.pieces), read)
+    items, content, read = _PARTS[kind](writer)
+    coverage = Coverage(len(writer.source.pieces), read)
     return Content(content, kind, llm.model, language, coverage, msgspec.to_builtins(items))
-
-
-def _prose(making: Making, kind: str) -> tuple[str, Coverage]:
-    task, most = PROSE[kind]
-    task += f" The reader also wants: {making.wish}" if making.wish else ""
-    source, language, llm = making.source, making.language, making.llm
-    content, coverage = write(source, task, most, language, llm, making.progress, making.tick)
-    if kind == "meeting_notes":
-        found = action_items(source, language, llm, making.progress, making.tick)
-        content += f"\n\n## Action items\n{render_actions(found, language)}"
-    return content, coverage
 
 
 class _Numbers(msgspec.Struct):
@@ -160,9 +77,9 @@ class _Numbers(msgspec.Struct):
     ]
 
 
-def _quotes(making: Making) -> tuple[Sequence[Any], str, int]:
+def _quotes(writer: Writer) -> tuple[Sequence[Any], str, int]:
     """Quotes: the model chooses among the sentences that say most."""
-    good = [p for p in making.source.pieces if _quotable(p)] or list(making.source.pieces)
+    good = [p for p in writer.source.pieces if _quotable(p)] or list(writer.source.pieces)
     candidates = condense(good, 700)[:60]
     step = max(1, len(candidates) // 12)
     shown = candidates[::step][:12]
@@ -174,12 +91,12 @@ def _quotes(making: Making) -> tuple[Sequence[Any], str, int]:
         f"Choose at most {MOST_QUOTES} of these numbered sentences that are best to quote. "
         "Answer with their numbers."
     )
-    making.progress(0, 1)
-    found = ask_for(making.llm, _Numbers, numbered, task, "en", 60, making.tick)
+    writer.progress(0, 1)
+    found = ask_for(writer.llm, _Numbers, numbered, task, "en", 60, writer.tick)
     chosen = [shown[n - 1] for n in sorted(set(found.numbers)) if n <= len(shown)]
     quotes = [Quote(p.text, p.speaker, p.order, p.start, p.end) for p in chosen]
     content = "\n".join(f"> {q.text}{_attribution(q)}\n" for q in quotes).strip()
-    return quotes, content, len(making.source.pieces)
+    return quotes, content, len(writer.source.pieces)
 
 
 def _quotable(piece: Piece) -> bool:
@@ -192,27 +109,29 @@ def _attribution(quote: Quote) -> str:
     return f" ({said})" if said else ""
 
 
-class _Title(msgspec.Struct):
-    title: Annotated[str, msgspec.Meta(min_length=3, max_length=60)]
-
-
-def _chapters(making: Making) -> tuple[Sequence[Any], str, int]:
+def _chapters(writer: Writer) -> tuple[Sequence[Any], str, int]:
     """Chapters: cut where the words change most, named by the model."""
-    pieces = making.source.pieces
+    pieces = writer.source.pieces
     parts = cut_chapters(pieces)
 
-    def work(part: list[Piece]) -> Chapter:
-        task = "Write a title of two to six words for this part of a transcript."
-        read = condense(part, 500)
-        found = ask_for(making.llm, _Title, read, task, making.language, 80, making.tick)
-        return Chapter(found.title.strip(" .\"'*#"), part[0].order, part[0].start)
+    def work(part: list[Piece]) -> str:
+        return title(writer, condense(part, 500))
 
-    chapters = each(making.llm, work, parts, making.progress)
+    titles = each(writer.llm, work, parts, writer.progress)
+    chapters = [
+        Chapter(_unused(name, titles[:number], part, pieces), part[0].order, part[0].start)
+        for number, (name, part) in enumerate(zip(titles, parts, strict=True))
+    ]
     shown = [
         f"{clock(chapter.start)} {chapter.title}" if chapter.start is not None else chapter.title
         for chapter in chapters
     ]
     return chapters, "\n".join(shown), len(pieces)
+
+
+def _unused(name: str, before: Sequence[str], part: Sequence[Piece], whole: Sequence[Piece]) -> str:
+    """The name, unless a chapter before has it."""
+    return title_of(part, whole) if name in before else name
 
 
 def cut_chapters(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -239,73 +158,6 @@ def _likeness(words: Sequence[set[str]], at: int) -> float:
     return len(before & after) / max(1, min(len(before), len(after)))
 
 
-class _Card(msgspec.Struct):
-    question: Annotated[str, msgspec.Meta(min_length=5, max_length=160)]
-    answer: Annotated[str, msgspec.Meta(min_length=1, max_length=160)]
-
-
-class _Cards(msgspec.Struct):
-    flashcards: Annotated[list[_Card], msgspec.Meta(min_length=1, max_length=6)]
-
-
-def _flashcards(making: Making) -> tuple[Sequence[Any], str, int]:
-    task = "Write flashcards about the facts in the transcript: short questions, short answers."
-    found, read = _by_part(making, _Cards, task, 600)
-    unique = {card.question.casefold(): card for part in found for card in part.flashcards}
-    cards = [Card(card.question, card.answer) for card in unique.values()]
-    content = "\n\n".join(f"**Q:** {card.question}\n**A:** {card.answer}" for card in cards)
-    return cards, content, read
-
-
-class _Multiple(msgspec.Struct):
-    question: Annotated[str, msgspec.Meta(min_length=5, max_length=160)]
-    right: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-    wrong: Annotated[
-        list[Annotated[str, msgspec.Meta(min_length=1, max_length=80)]],
-        msgspec.Meta(min_length=3, max_length=3),
-    ]
-
-
-class _Quizzes(msgspec.Struct):
-    quiz: Annotated[list[_Multiple], msgspec.Meta(min_length=1, max_length=4)]
-
-
-def _quiz(making: Making) -> tuple[Sequence[Any], str, int]:
-    task = (
-        "Write quiz questions about the facts in the transcript. 'right' is the right answer, "
-        "'wrong' are three different wrong ones of the same kind."
-    )
-    found, read = _by_part(making, _Quizzes, task, 700)
-    unique = {each.question.casefold(): each for part in found for each in part.quiz}
-    quiz = [_shuffled(number, each) for number, each in enumerate(unique.values())]
-    content = "\n\n".join(_render_quiz(number, each) for number, each in enumerate(quiz, 1))
-    return quiz, content, read
-
-
-def _shuffled(number: int, asked: _Multiple) -> Quiz:
-    """The right answer at a place that changes from question to question."""
-    options = list(dict.fromkeys(wrong for wrong in asked.wrong if wrong != asked.right))
-    place = number * 3 % (len(options) + 1)
-    options.insert(place, asked.right)
-    return Quiz(asked.question, options, place)
-
-
-def _render_quiz(number: int, asked: Quiz) -> str:
-    options = "\n".join(f"{'ABCD'[n]}. {text}" for n, text in enumerate(asked.options))
-    return f"{number}. {asked.question}\n{options}\nAnswer: {'ABCD'[asked.answer]}"
-
-
-def _by_part(making: Making, shape: type[Any], task: str, most: int) -> tuple[list[Any], int]:
-    """Have each part of what is read made into something."""
-    llm, pieces = making.llm, making.source.pieces
-    read = condense(pieces, llm.most)
-
-    def work(part: list[Piece]) -> Any:
-        return ask_for(llm, shape, part, task, making.language, most, making.tick)
-
-    return each(llm, work, chunks(read, llm.chunk), making.progress), len(read)
-
-
 def clock(seconds: float) -> str:
     """Seconds as players show them."""
     minutes, rest = divmod(int(seconds), 60)
@@ -313,9 +165,9 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-_PARTS: dict[str, Callable[[Making], tuple[Sequence[Any], str, int]]] = {
+_PARTS: dict[str, Callable[[Writer], tuple[Sequence[Any], str, int]]] = {
     "key_quotes": _quotes,
     "chapter_markers": _chapters,
-    "flashcards": _flashcards,
-    "quiz": _quiz,
+    "flashcards": flashcards,
+    "quiz": quiz,
 }

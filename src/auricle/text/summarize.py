@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from functools import partial
+from collections.abc import Callable
 
 import msgspec
 
 from auricle.text.actions import action_items, render_actions
-from auricle.text.asking import Progress, ask, each
-from auricle.text.condense import condense
+from auricle.text.asking import Progress
 from auricle.text.llm import LLM, Tick
-from auricle.text.source import Piece, Source, chunks, tokens
+from auricle.text.source import Source
+from auricle.text.writing import Coverage, Part, Writer, write
 
-STYLE_TASKS = {
-    "brief": ("Summarise the transcript in two to four sentences of plain prose.", 220),
-    "detailed": (
-        "Write a detailed summary of the transcript in several paragraphs of plain prose, in the "
-        "order in which things were said.",
-        450,
-    ),
-    "bullet_points": (
-        "Summarise the transcript in four to eight bullet points. Begin each line with '- '.",
-        400,
-    ),
-    "headline": ("Write one headline of at most twelve words for the transcript.", 40),
-}
-"""What each style is, as a model is told, and how many tokens it may take."""
-
-_NOTES = (
-    "Write down the main points of this part of a transcript as short notes: who, what, numbers, "
-    "decisions. At most six lines.",
-    160,
-)
-
-
-class Coverage(msgspec.Struct, frozen=True):
-    """How much of a text a model has read; the rest was passed over as saying little."""
-
-    segments: int
-    read: int
+PARAGRAPH = 4
+"""Sentences of a paragraph."""
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -60,57 +34,30 @@ def summarize(
         found = action_items(source, language, llm, progress, tick)
         whole = Coverage(len(source.pieces), len(source.pieces))
         return Summary(render_actions(found, language), style, llm.model, language, whole)
-    task, most = STYLE_TASKS[style]
-    text, coverage = write(source, task, most, language, llm, progress, tick)
-    return Summary(_tidy(text, style), style, llm.model, language, coverage)
+    part, render = _STYLES[style]
+    what = "Summarise the transcript."
+    written = write(Writer(source, language, llm, progress, tick), what, [part])
+    summary = render(written.parts["summary"])
+    return Summary(summary, style, llm.model, language, written.coverage)
 
 
-def write(
-    source: Source,
-    task: str,
-    max_tokens: int,
-    language: str,
-    llm: LLM,
-    progress: Progress,
-    tick: Tick,
-) -> tuple[str, Coverage]:
-    """Have something written about a text of any length."""
-    read = condense(source.pieces, llm.most)
-    coverage = Coverage(len(source.pieces), len(read))
-    parts = chunks(read, llm.chunk)
-    if len(parts) == 1:
-        progress(0, 1)
-        return ask(llm, read, task, language, max_tokens, tick), coverage
-    notes = _notes(parts, language, llm, partial(_of_all, progress, len(parts) + 1), tick)
-    progress(len(parts), len(parts) + 1)
-    return ask(llm, (), task, language, max_tokens, tick, shown=notes), coverage
+def paragraphs(sentences: list[str]) -> str:
+    """Sentences as prose."""
+    rows = range(0, len(sentences), PARAGRAPH)
+    return "\n\n".join(" ".join(sentences[at : at + PARAGRAPH]) for at in rows)
 
 
-def _of_all(progress: Progress, steps: int, done: int, total: int) -> None:
-    progress(done, steps)
+def bullets(sentences: list[str]) -> str:
+    """Sentences as bullet points."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _notes(
-    parts: list[list[Piece]], language: str, llm: LLM, progress: Progress, tick: Tick
-) -> str:
-    """Notes of all parts that fit into one prompt; notes of notes where they do not."""
-    task, most = _NOTES
-
-    def work(part: list[Piece]) -> str:
-        return ask(llm, part, task, language, most, tick)
-
-    notes = each(llm, work, parts, progress)
-    if tokens("\n".join(notes)) <= llm.chunk:
-        return "\n\n".join(notes)
-    again = [Piece(note, order) for order, note in enumerate(notes)]
-    return _notes(chunks(again, llm.chunk), language, llm, progress, tick)
-
-
-def _tidy(text: str, style: str) -> str:
-    if style == "headline":
-        first = next((line for line in text.splitlines() if line.strip()), "")
-        return first.strip().strip('#*"“”').strip()
-    if style == "bullet_points":
-        lines = (re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", line) for line in text.splitlines())
-        return "\n".join(f"- {line.strip()}" for line in lines if line.strip())
-    return text
+_STYLES: dict[str, tuple[Part, Callable[[list[str]], str]]] = {
+    "brief": (Part("summary", "sentences that say what it is about", 4, 2), paragraphs),
+    "detailed": (
+        Part("summary", "sentences that tell in detail, in its order, what was said", 12, 8),
+        paragraphs,
+    ),
+    "bullet_points": (Part("summary", "its main points as sentences", 8, 4), bullets),
+    "headline": (Part("summary", "a headline of at most twelve words", title=True), "".join),
+}

@@ -17,11 +17,12 @@ from auricle.models.idle import Idle
 from auricle.text import chat, requests
 from auricle.text.analyze import Tools, analyze, topics
 from auricle.text.asking import Progress
-from auricle.text.generate import Making, generate
+from auricle.text.generate import generate
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Tick, remote
 from auricle.text.source import Source, from_text
 from auricle.text.summarize import summarize
+from auricle.text.writing import Writer
 from auricle.work.cores import threads
 
 log = logging.getLogger(__name__)
@@ -168,8 +169,8 @@ def _analyze(engine: TextEngine, asked: requests.Analyze, use: _Use) -> Any:
 def _generate(engine: TextEngine, asked: requests.Generate, use: _Use) -> Any:
     source = _known(asked.source)
     language = asked.language or source.language
-    making = Making(source, language, use.llm(), use.progress, use.tick, asked.wish)
-    return msgspec.to_builtins(generate(making, asked.kind))
+    writer = Writer(source, language, use.llm(), use.progress, use.tick, asked.wish)
+    return msgspec.to_builtins(generate(writer, asked.kind))
 
 
 def _chat(engine: TextEngine, asked: requests.Chat, use: _Use) -> Any:

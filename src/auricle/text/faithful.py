@@ -1,0 +1,108 @@
+"""What a model has written, sentence by sentence: kept where the transcript holds it.
+
+Small models run in circles, fill in forms ("[Your Name]"), answer in another language and make up
+names and numbers. Each sentence stands or falls by itself, so that one of them spoils no text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from auricle.text.asking import speaks_to_a_model
+from auricle.text.llm import LLM
+from auricle.text.source import Piece
+from auricle.transcript.search import lexemes
+
+LEAST_SHARE = 0.7
+"""Share of a sentence's words that neighbouring segments hold, or a small model has made it up."""
+
+LEAST_TITLE = 0.5
+"""The same for titles, which are put more freely."""
+
+ALIKE = 0.75
+"""Share of words from which on two sentences say the same."""
+
+STEM = 5
+"""Letters at the beginning of a word that its forms have in common, about."""
+
+_PLACEHOLDER = re.compile(
+    r"\[[^\]\d]*\]|<[/\w|]|\{\w|_{3,}|\b(?:XX+|TBD|TODO|lorem ipsum)\b|https?:|www\.|@\w",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"\d+")
+_INNER_WORD = re.compile(r"(?<=[\w,] )[^\W\d_]{3,}")
+"""A word that does not begin a sentence."""
+
+
+class Said:
+    """What a transcript holds, for sentences to be compared with."""
+
+    def __init__(self, pieces: Sequence[Piece], llm: LLM, language: str, written_in: str) -> None:
+        words = [stems(f"{piece.speaker or ''} {piece.text}") for piece in pieces]
+        self._near = [set().union(*words[max(0, n - 1) : n + 2]) for n in range(len(words))]
+        self._all: set[str] = set().union(*words)
+        self.same_language = language == written_in
+        self.strict = self.same_language and llm.most is not None
+        """Whether words are compared: models on servers of their own may put things freely, and in
+        another language all words are others."""
+
+    def holds(self, sentence: str, least: float = LEAST_SHARE) -> bool:
+        """Whether a sentence is proper, and nothing in it is made up as far as words can tell."""
+        if _PLACEHOLDER.search(sentence) or speaks_to_a_model(sentence) or circles(sentence):
+            return False
+        if not self._all.issuperset(stems(" ".join(_NUMBER.findall(sentence)))):
+            return False
+        if not self.strict:
+            return True
+        inner = _INNER_WORD.findall(sentence) if least == LEAST_SHARE else ()
+        names = stems(" ".join(word for word in inner if word[0].isupper()))
+        return self._all.issuperset(names) and self._share(sentence) >= least
+
+    def _share(self, sentence: str) -> float:
+        words = telling(sentence)
+        return max((len(words & near) for near in self._near), default=0) / max(1, len(words))
+
+
+def stems(text: str) -> set[str]:
+    """The beginnings of a text's words."""
+    return {word[:STEM] for word in lexemes(text)}
+
+
+def telling(text: str) -> set[str]:
+    """The same of the words that say something; all of them where none is long."""
+    every = lexemes(text)
+    return {w[:STEM] for w in every if len(w) > 3 or w > "\u0dff" or w.isdigit()} or stems(text)
+
+
+def circles(text: str) -> bool:
+    """Whether a text says the same words three times on end, or four times in all."""
+    words = lexemes(text)
+    for length in range(1, len(words) // 3 + 1):
+        for at in range(len(words) - 3 * length + 1):
+            run = words[at : at + length]
+            if (
+                run
+                == words[at + length : at + 2 * length]
+                == words[at + 2 * length : at + 3 * length]
+            ):
+                return True
+    pairs = list(zip(words, words[1:], words[2:], strict=False))
+    return any(pairs.count(each) > 3 for each in set(pairs))
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two sentences say the same, by their words."""
+    a, b = telling(one), telling(other)
+    return len(a & b) >= ALIKE * min(len(a), len(b)) > 0 and _NUMBER.findall(
+        one
+    ) == _NUMBER.findall(other)
+
+
+def unlike(sentences: Iterable[str], before: Sequence[str] = ()) -> list[str]:
+    """Sentences without those that say what one before them says."""
+    kept: list[str] = []
+    for sentence in sentences:
+        if not any(alike(sentence, other) for other in (*before, *kept)):
+            kept.append(sentence)
+    return kept

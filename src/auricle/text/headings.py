@@ -1,0 +1,156 @@
+"""Headings and fixed phrases of what is written, in six languages."""
+
+from __future__ import annotations
+
+_WORDS: dict[str, dict[str, str]] = {
+    "conclusion": {
+        "en": "Conclusion",
+        "es": "Conclusión",
+        "pt": "Conclusão",
+        "fr": "Conclusion",
+        "de": "Fazit",
+        "it": "Conclusione",
+    },
+    "summary": {
+        "en": "Summary",
+        "es": "Resumen",
+        "pt": "Resumo",
+        "fr": "Résumé",
+        "de": "Zusammenfassung",
+        "it": "Riassunto",
+    },
+    "discussion": {
+        "en": "Discussion",
+        "es": "Discusión",
+        "pt": "Discussão",
+        "fr": "Discussion",
+        "de": "Besprochenes",
+        "it": "Discussione",
+    },
+    "decisions": {
+        "en": "Decisions",
+        "es": "Decisiones",
+        "pt": "Decisões",
+        "fr": "Décisions",
+        "de": "Beschlüsse",
+        "it": "Decisioni",
+    },
+    "no_decisions": {
+        "en": "No decisions were mentioned.",
+        "es": "No se mencionaron decisiones.",
+        "pt": "Nenhuma decisão foi mencionada.",
+        "fr": "Aucune décision n'a été mentionnée.",
+        "de": "Es wurden keine Beschlüsse genannt.",
+        "it": "Non è stata menzionata alcuna decisione.",
+    },
+    "action_items": {
+        "en": "Action items",
+        "es": "Tareas",
+        "pt": "Tarefas",
+        "fr": "Tâches",
+        "de": "Aufgaben",
+        "it": "Compiti",
+    },
+    "no_action_items": {
+        "en": "No action items were mentioned.",
+        "es": "No se mencionaron tareas.",
+        "pt": "Nenhuma tarefa foi mencionada.",
+        "fr": "Aucune tâche n'a été mentionnée.",
+        "de": "Es wurden keine Aufgaben genannt.",
+        "it": "Non è stato menzionato alcun compito.",
+    },
+    "key_points": {
+        "en": "Key points",
+        "es": "Puntos clave",
+        "pt": "Pontos principais",
+        "fr": "Points clés",
+        "de": "Das Wichtigste",
+        "it": "Punti chiave",
+    },
+    "terms": {
+        "en": "Terms",
+        "es": "Términos",
+        "pt": "Termos",
+        "fr": "Termes",
+        "de": "Begriffe",
+        "it": "Termini",
+    },
+    "review": {
+        "en": "Questions for review",
+        "es": "Preguntas de repaso",
+        "pt": "Perguntas de revisão",
+        "fr": "Questions de révision",
+        "de": "Fragen zur Wiederholung",
+        "it": "Domande di ripasso",
+    },
+    "subject": {
+        "en": "Subject",
+        "es": "Asunto",
+        "pt": "Assunto",
+        "fr": "Objet",
+        "de": "Betreff",
+        "it": "Oggetto",
+    },
+    "greeting": {
+        "en": "Hello,",
+        "es": "Hola:",
+        "pt": "Olá,",
+        "fr": "Bonjour,",
+        "de": "Guten Tag,",
+        "it": "Buongiorno,",
+    },
+    "closing": {
+        "en": "Until next time!",
+        "es": "¡Hasta la próxima!",
+        "pt": "Até à próxima!",
+        "fr": "À la prochaine !",
+        "de": "Bis zum nächsten Mal!",
+        "it": "Alla prossima!",
+    },
+    "opinion": {
+        "en": "What do you think?",
+        "es": "¿Qué opina usted?",
+        "pt": "O que acha?",
+        "fr": "Qu'en pensez-vous ?",
+        "de": "Was meinen Sie?",
+        "it": "Che cosa ne pensa?",
+    },
+    "question": {
+        "en": "Q",
+        "es": "P",
+        "pt": "P",
+        "fr": "Q",
+        "de": "F",
+        "it": "D",
+    },
+    "answer": {
+        "en": "A",
+        "es": "R",
+        "pt": "R",
+        "fr": "R",
+        "de": "A",
+        "it": "R",
+    },
+    "solution": {
+        "en": "Answer",
+        "es": "Respuesta",
+        "pt": "Resposta",
+        "fr": "Réponse",
+        "de": "Antwort",
+        "it": "Risposta",
+    },
+    "no_cards": {
+        "en": "The transcript holds nothing to ask about.",
+        "es": "La transcripción no contiene nada sobre lo que preguntar.",
+        "pt": "A transcrição não contém nada sobre que perguntar.",
+        "fr": "La transcription ne contient rien sur quoi interroger.",
+        "de": "Das Transkript enthält nichts, wonach sich fragen lässt.",
+        "it": "La trascrizione non contiene nulla su cui fare domande.",
+    },
+}
+
+
+def worded(name: str, language: str) -> str:
+    """A heading or a phrase; in English for languages that are not here."""
+    words = _WORDS[name]
+    return words.get(language, words["en"])

@@ -1,0 +1,142 @@
+"""Names in languages that no model for names is installed for.
+
+Where a script has capitals, what may be a name is found by them; the language model only says what
+each is. So nothing is listed that is not in the text, and all of the text is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from auricle.text.asking import Progress, ask_for, each
+from auricle.text.llm import LLM, Tick
+from auricle.text.source import Piece, Source, chunks
+
+MOST_CANDIDATES = 48
+"""What may be a name; what is named most often goes first."""
+
+AT_A_TIME = 12
+
+LEAST_BARE = 0.7
+"""Share of its places at which a German name has no article or adjective before it: nouns do."""
+
+Kind = Literal["person", "organization", "place", "other", "no name"]
+Found = tuple[str, str, Piece]
+"""A name, its kind and where it is."""
+
+
+class _Named(msgspec.Struct):
+    text: Annotated[str, msgspec.Meta(min_length=2, max_length=40)]
+    type: Literal["person", "organization", "place", "other"]
+
+
+class _Entities(msgspec.Struct):
+    entities: Annotated[list[_Named], msgspec.Meta(max_length=20)]
+
+
+def names(source: Source, language: str, llm: LLM, progress: Progress, tick: Tick) -> list[Found]:
+    """The names in a text, with every place at which they stand."""
+    if not any(char.isupper() for piece in source.pieces for char in piece.text):
+        return _listed(source, language, llm, progress, tick)
+    places = candidates(source)
+    groups = [list(places)[at : at + AT_A_TIME] for at in range(0, len(places), AT_A_TIME)]
+
+    def work(group: list[Piece]) -> list[str]:
+        return _kinds(group, llm, tick)
+
+    asked = [
+        [Piece(f"{name}: {places[name][0].text}", n) for n, name in enumerate(group)]
+        for group in groups
+    ]
+    kinds = [kind for found in each(llm, work, asked, progress) for kind in found]
+    return [
+        (name, kind, piece)
+        for (name, pieces), kind in zip(places.items(), kinds, strict=True)
+        if kind != "no name"
+        for piece in pieces
+    ]
+
+
+def _kinds(group: Sequence[Piece], llm: LLM, tick: Tick) -> list[str]:
+    """What each of some candidates is, in their order."""
+    number = msgspec.Meta(min_length=len(group), max_length=len(group))
+    shape = msgspec.defstruct("Kinds", [("types", Annotated[list[Kind], number])])
+    task = (
+        "Each line is a word and a sentence in which it stands. Say of each word, in order, "
+        "whether it names a person, an organization, a place or something other, or is no name."
+    )
+    made: Any = ask_for(llm, shape, group, task, "en", 12 * len(group) + 20, tick)
+    return list(made.types)
+
+
+_WORDS = re.compile(r"[\w’'-]+|[^\w\s]")
+
+
+def candidates(source: Source) -> dict[str, list[Piece]]:
+    """What may be a name, with the pieces that hold it; what is there most often goes first."""
+    lower = {w for piece in source.pieces for w in _WORDS.findall(piece.text) if w.islower()}
+    found: dict[str, list[Piece]] = {}
+    bare: Counter[str] = Counter()
+    for piece in source.pieces:
+        for name, alone in _runs(piece.text, lower):
+            found.setdefault(name, []).append(piece)
+            bare[name] += alone
+    least = LEAST_BARE if source.language == "de" else 0.0
+    good = [
+        name
+        for name, pieces in found.items()
+        if bare[name] >= least * len(pieces) and name.casefold() not in _DAYS
+    ]
+    best = sorted(good, key=lambda name: -len(found[name]))[:MOST_CANDIDATES]
+    return {name: found[name] for name in best}
+
+
+def _runs(text: str, lower: set[str]) -> list[tuple[str, bool]]:
+    """Runs of capitalised words, and whether each stands without article or adjective."""
+    words = _WORDS.findall(text)
+    runs: list[tuple[str, bool]] = []
+    run: list[str] = []
+    before = ""
+    for at, word in enumerate([*words, ""]):
+        begins = at == 0 or words[at - 1] in ".!?"
+        named = word[:1].isupper() and len(word) > 1 and not (begins and word.lower() in lower)
+        if named:
+            before = before if run else (words[at - 1].lower() if at else "")
+            run.append(word)
+        elif run:
+            runs.append((" ".join(run), not _BEFORE_A_NOUN.fullmatch(before)))
+            run = []
+    return runs
+
+
+_BEFORE_A_NOUN = re.compile(
+    r"\d+|(?:d|(?:k|m|d|s)?ein|ihr|unser|eu(?:e)?r|jed|dies|all|viel|manch|welch)(?:e[rsnm]?|as|ie)?"
+    r"|d(?:er|ie|as|en|em|es)|im|am|zum|zur|vom|beim|ins|ans|\w+(?:e|en|er|es|em)"
+)
+"""What stands before German nouns that are no names: articles, adjectives, numbers."""
+
+_DAYS = frozenset({
+    "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag", "januar",
+    "februar", "märz", "april", "mai", "juni", "juli", "august", "september", "oktober", "november",
+    "dezember",
+})  # fmt: skip
+
+
+def _listed(source: Source, language: str, llm: LLM, progress: Progress, tick: Tick) -> list[Found]:
+    """What the language model lists, where it stands in the text."""
+    task = (
+        "List the people, organisations and places that are named in the transcript, as they are "
+        "written there. An empty list where nobody and nothing is named."
+    )
+
+    def work(part: list[Piece]) -> list[Found]:
+        listed = ask_for(llm, _Entities, part, task, language, 500, tick).entities
+        return [(e.text, e.type, piece) for e in listed for piece in part if e.text in piece.text]
+
+    parts = each(llm, work, chunks(source.pieces, llm.chunk), progress)
+    return [one for part in parts for one in part]

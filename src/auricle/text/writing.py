@@ -1,0 +1,207 @@
+"""Texts in parts: a model fills them sentence by sentence, and what it has made up is left out.
+
+A kind of text is a row of parts. They are decoded by a schema, so that neither form nor end depends
+on the model; what is wanting is filled up with sentences of the transcript itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+
+from auricle.core.errors import Unavailable
+from auricle.text.asking import Progress, ask_for, each
+from auricle.text.condense import central, condense, keywords
+from auricle.text.faithful import LEAST_TITLE, Said, unlike
+from auricle.text.llm import LLM, Tick
+from auricle.text.source import Piece, Source, chunks, tokens
+
+MOST_SENTENCE = 220
+"""Characters of a sentence."""
+
+MOST_TITLE = 80
+TOKENS_A_SENTENCE = 75
+"""Tokens in which :data:`MOST_SENTENCE` characters fit in most languages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a text."""
+
+    name: str
+    wanted: str
+    """What it is, as a model is told."""
+    most: int = 1
+    """Sentences, bullet points or posts that it has at most."""
+    least: int = 0
+    """To how many the transcript's own sentences fill it up; a title is filled up in any case."""
+    title: bool = False
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How much of a text a model has read; the rest was passed over as saying little."""
+
+    segments: int
+    read: int
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The sentences of each part, and what they are made from."""
+
+    parts: dict[str, list[str]]
+    coverage: Coverage
+    read: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What a text is written from, and with."""
+
+    source: Source
+    language: str
+    llm: LLM
+    progress: Progress
+    tick: Tick
+    wish: str = ""
+    """What the person who asks wants besides."""
+
+
+_NOTES = (Part("notes", "the main points as short sentences: who, what, numbers, decisions", 6, 4),)
+
+
+def write(writer: Writer, what: str, parts: Sequence[Part]) -> Written:
+    """Have something written about a text of any length.
+
+    Raises :class:`Unavailable` when nothing that the model gives can be used.
+    """
+    source, llm = writer.source, writer.llm
+    read = condense(source.pieces, llm.most)
+    coverage = Coverage(len(source.pieces), len(read))
+    cut = chunks(read, llm.chunk)
+    if len(cut) == 1:
+        writer.progress(0, 1)
+        return Written(_fill(writer, what, parts, read, read), coverage, read)
+    notes = _notes(writer, cut, partial(_of_all, writer.progress, len(cut) + 1))
+    writer.progress(len(cut), len(cut) + 1)
+    return Written(_fill(writer, what, parts, notes, [*read, *notes]), coverage, read)
+
+
+def _of_all(progress: Progress, steps: int, done: int, total: int) -> None:
+    progress(done, steps)
+
+
+def _notes(writer: Writer, cut: Sequence[list[Piece]], progress: Progress) -> list[Piece]:
+    """Notes of all parts that fit into one prompt; notes of notes where they do not."""
+    what = "Write notes of this part of a transcript."
+
+    def work(part: list[Piece]) -> list[str]:
+        return _fill(writer, what, _NOTES, part, part)["notes"]
+
+    made = [note for notes in each(writer.llm, work, cut, progress) for note in notes]
+    pieces = [Piece(note, order) for order, note in enumerate(made)]
+    again = chunks(pieces, writer.llm.chunk)
+    fit = sum(tokens(note) for note in made) <= writer.llm.chunk or len(again) >= len(cut)
+    return pieces if fit else _notes(writer, again, progress)
+
+
+def _fill(
+    writer: Writer, what: str, parts: Sequence[Part], shown: Sequence[Piece], known: Sequence[Piece]
+) -> dict[str, list[str]]:
+    """Have the parts made of what is shown, and check them against what is known."""
+    told = "; ".join(f"'{part.name}': {_wanted(part)}" for part in parts)
+    wish = f" The reader also wants: {writer.wish}" if writer.wish else ""
+    most = sum(part.most for part in parts) * TOKENS_A_SENTENCE + 20 * len(parts)
+    room = 150 + 30 * len(parts) + 3 * sum(tokens(piece.text) for piece in shown)
+    shape = _shape(parts, len(shown))
+    try:
+        made = ask_for(
+            writer.llm, shape, shown, f"{what} {told}.{wish}", writer.language, min(most, room),
+            writer.tick,
+        )  # fmt: skip
+    except Unavailable:
+        if writer.llm.most is None:
+            raise
+        made = shape(**{part.name: [] for part in parts})  # a small model that runs in circles
+    said = Said(
+        [*known, Piece(writer.wish, -1)], writer.llm, writer.source.language, writer.language
+    )
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        given = [tidy(sentence) for sentence in getattr(made, part.name)]
+        found[part.name] = _kept(part, [g for g in given if g], said, found)
+    if said.same_language:
+        _fill_up(parts, found, shown, writer.source.pieces)
+    elif not any(found.values()):
+        raise Unavailable(f"The model {writer.llm.model} gave no answer that can be used.")
+    return found
+
+
+def _wanted(part: Part) -> str:
+    return part.wanted if part.most == 1 else f"{part.wanted} (at most {part.most})"
+
+
+def _shape(parts: Sequence[Part], pieces: int) -> type[Any]:
+    """Lists of sentences, by the names of the parts; no more of them than there can be."""
+    fields = []
+    for part in parts:
+        longest = MOST_TITLE if part.title else MOST_SENTENCE
+        sentence = Annotated[str, msgspec.Meta(min_length=3, max_length=longest)]
+        most = max(1, min(part.most, 2 * pieces))
+        # A part that need not be filled may be empty.
+        length = msgspec.Meta(min_length=int(part.title or part.least > 0), max_length=most)
+        fields.append((part.name, Annotated[list[sentence], length]))
+    return msgspec.defstruct("Parts", fields)
+
+
+def _kept(part: Part, given: Sequence[str], said: Said, before: dict[str, list[str]]) -> list[str]:
+    longest = MOST_TITLE if part.title else MOST_SENTENCE
+    least = {"least": LEAST_TITLE} if part.title else {}
+    whole = [each for each in given if len(each) < longest and said.holds(each, **least)]
+    if part.title:
+        taken = {title for titles in before.values() for title in titles}
+        return [title.rstrip(".") for title in whole if title not in taken][:1]
+    earlier = [sentence for sentences in before.values() for sentence in sentences]
+    return [_ended(sentence) for sentence in unlike(whole, earlier)]
+
+
+def _fill_up(
+    parts: Sequence[Part],
+    found: dict[str, list[str]],
+    shown: Sequence[Piece],
+    whole: Sequence[Piece],
+) -> None:
+    """Put the transcript's own sentences where too little has been written."""
+    for part in parts:
+        wanting = part.least - len(found[part.name])
+        if part.title and not found[part.name]:
+            found[part.name] = [title_of(shown, whole)]
+        elif wanting > 0:
+            others = [s for p in parts if not p.title for s in found[p.name]]
+            candidates = [_ended(piece.text) for piece in central(shown, part.least + len(others))]
+            found[part.name] += unlike(candidates, others)[:wanting]
+
+
+def title(writer: Writer, pieces: Sequence[Piece]) -> str:
+    """A title for some pieces."""
+    part = Part("title", "a title of two to six words", title=True)
+    return _fill(writer, "Name this part of a transcript.", [part], pieces, pieces)["title"][0]
+
+
+def title_of(part: Sequence[Piece], whole: Sequence[Piece]) -> str:
+    """A title of words that tell a part from the whole."""
+    words = ", ".join(keywords(part, whole, 3)) or part[0].text
+    return words[:1].upper() + words[1:MOST_TITLE]
+
+
+def tidy(sentence: str) -> str:
+    """A sentence without the marks that models put around it."""
+    return " ".join(sentence.split()).strip('"“”*#_ ').removeprefix("- ").strip()
+
+
+def _ended(sentence: str) -> str:
+    return f"{sentence}." if sentence[-1:].isalnum() and len(sentence.split()) > 3 else sentence
