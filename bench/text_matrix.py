@@ -51,7 +51,10 @@ TYPES = (
 )
 
 SLOW_S = 240.0
-UNFINISHED = ("generate/social_media", "summarize/headline", "summarize/action_items")
+UNFINISHED = (
+    *("summarize/headline", "summarize/action_items"),
+    *("generate/social", "generate/flashcards", "generate/quiz"),
+)
 """Kinds whose last line need not end like a sentence."""
 
 

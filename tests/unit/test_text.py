@@ -53,7 +53,7 @@ class Scripted:
 class Small(Scripted):
     """A small model on this machine: it is not believed."""
 
-    most = 4000
+    most: int | None = 4000
 
 
 def talk(*said: str, seconds: float = 10.0) -> Source:
@@ -194,8 +194,8 @@ def test_chapters_begin_at_segments_with_increasing_times(segments: int) -> None
 
 def test_a_quiz_has_its_right_answer_where_it_says() -> None:
     said = (
-        '{"cards": [{"question": "Which city?", "answer": "Paris", "wrong": ["Rome", "Oslo", "Bari"]'
-        "},"
+        '{"cards": [{"question": "Which city?", "answer": "Paris", "wrong": ["Rome", "Oslo", "Bari"'
+        "]},"
         '{"question": "Which day?", "answer": "Monday", "wrong": ["Friday", "Sunday", "Monday"]}]}'
     )
     found = generate.generate(making(talk("We met in Paris on Monday."), Scripted(said)), "quiz")
@@ -230,6 +230,12 @@ def test_a_large_model_may_put_things_freely_but_makes_up_no_numbers() -> None:
     said = Said(talk(*BUDGET).pieces, Scripted(), "en", "en")
     assert said.holds("The finances are on their way.")
     assert not said.holds("The finances of 2031 are on their way.")
+
+
+def test_a_number_may_be_written_in_digits_where_it_was_said_in_words() -> None:
+    said = Said(talk("Revenue grew by twenty-five percent.").pieces, Small(), "en", "en")
+    assert said.holds("Revenue grew by 25 percent.")
+    assert not said.holds("Revenue grew by 26 percent.")
 
 
 @pytest.mark.parametrize("style", sorted(set(STYLES.values())))
@@ -346,7 +352,8 @@ def test_cards_ask_what_was_said_where_the_model_makes_things_up(kind: str) -> N
         ' "wrong": ["None", "Two", "Six"]}]}'
     )
     writer = Writer(talk(*BUDGET), "en", Small(made_up), nothing, nothing)
-    (card,) = generate.generate(writer, kind).items
+    card, other = generate.generate(writer, kind).items
+    assert other["question"] == "Tom, could you please book the big room for …?"
     assert card["question"] == BUDGET[0].replace("4,500", "…")
     if kind == "quiz":
         assert card["options"][card["answer"]] == "4,500"

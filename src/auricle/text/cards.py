@@ -16,13 +16,17 @@ import msgspec
 from auricle.core.errors import Unavailable
 from auricle.text.asking import ask_for, each
 from auricle.text.condense import central, condense
-from auricle.text.faithful import Said, circles, stems, telling
+from auricle.text.faithful import Said, stems, telling
 from auricle.text.headings import worded
 from auricle.text.source import Piece, chunks
 from auricle.text.writing import Writer
 
 LEAST_CARDS = 4
 """To how many gaps fill up, where the transcript has as many sentences."""
+
+LEAST = 0.5
+"""Share of a question's and its answer's words that neighbouring segments hold: questions have
+words of their own."""
 
 GAP = "…"
 
@@ -121,9 +125,10 @@ def _asked(writer: Writer, shape: type[Any], task: str, most: int) -> tuple[list
 
 
 def _proper(card: Any, said: Said) -> bool:
-    """Whether neighbouring segments hold question and answer, and the one does not tell both."""
-    told = stems(card.answer) <= stems(card.question)
-    return not told and not circles(card.question) and said.holds(f"{card.question} {card.answer}")
+    """Whether neighbouring segments hold question and answer, and the question tells no answer."""
+    if stems(card.answer) <= stems(card.question):
+        return False
+    return said.holds(card.answer, 1.0) and said.holds(f"{card.question} {card.answer}", LEAST)
 
 
 @dataclass(frozen=True, slots=True)

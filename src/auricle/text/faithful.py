@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from num2words import num2words
+
 from auricle.text.asking import speaks_to_a_model
 from auricle.text.llm import LLM
 from auricle.text.source import Piece
@@ -17,7 +19,7 @@ from auricle.transcript.search import lexemes
 LEAST_SHARE = 0.7
 """Share of a sentence's words that neighbouring segments hold, or a small model has made it up."""
 
-LEAST_TITLE = 0.5
+LEAST_TITLE = 0.66
 """The same for titles, which are put more freely."""
 
 ALIKE = 0.75
@@ -42,6 +44,7 @@ class Said:
         words = [stems(f"{piece.speaker or ''} {piece.text}") for piece in pieces]
         self._near = [set().union(*words[max(0, n - 1) : n + 2]) for n in range(len(words))]
         self._all: set[str] = set().union(*words)
+        self._language = language
         self.same_language = language == written_in
         self.strict = self.same_language and llm.most is not None
         """Whether words are compared: models on servers of their own may put things freely, and in
@@ -51,13 +54,17 @@ class Said:
         """Whether a sentence is proper, and nothing in it is made up as far as words can tell."""
         if _PLACEHOLDER.search(sentence) or speaks_to_a_model(sentence) or circles(sentence):
             return False
-        if not self._all.issuperset(stems(" ".join(_NUMBER.findall(sentence)))):
+        if not all(self._numbered(number) for number in _NUMBER.findall(sentence)):
             return False
         if not self.strict:
             return True
         inner = _INNER_WORD.findall(sentence) if least == LEAST_SHARE else ()
         names = stems(" ".join(word for word in inner if word[0].isupper()))
         return self._all.issuperset(names) and self._share(sentence) >= least
+
+    def _numbered(self, number: str) -> bool:
+        spelled = _spelled(number, self._language)
+        return number in self._all or (bool(spelled) and self._all.issuperset(spelled))
 
     def _share(self, sentence: str) -> float:
         words = telling(sentence)
@@ -66,13 +73,22 @@ class Said:
 
 def stems(text: str) -> set[str]:
     """The beginnings of a text's words."""
-    return {word[:STEM] for word in lexemes(text)}
+    return {word if word.isdigit() else word[:STEM] for word in lexemes(text)}
+
+
+def _spelled(number: str, language: str) -> set[str]:
+    """The words that a number is said with; none where they are not known."""
+    try:
+        return stems(num2words(int(number), lang=language))
+    except (NotImplementedError, OverflowError):
+        return set()
 
 
 def telling(text: str) -> set[str]:
     """The same of the words that say something; all of them where none is long."""
     every = lexemes(text)
-    return {w[:STEM] for w in every if len(w) > 3 or w > "\u0dff" or w.isdigit()} or stems(text)
+    long = [word for word in every if len(word) > 3 or word > "\u0dff" or word.isdigit()]
+    return stems(" ".join(long or every))
 
 
 def circles(text: str) -> bool:

@@ -18,7 +18,7 @@ from auricle.text.cards import flashcards, quiz
 from auricle.text.condense import condense
 from auricle.text.prose import KINDS, prose
 from auricle.text.source import Piece
-from auricle.text.writing import Coverage, Writer, title, title_of
+from auricle.text.writing import Coverage, Writer, title, titles_of
 from auricle.transcript.search import lexemes
 
 MOST_QUOTES = 6
@@ -118,20 +118,16 @@ def _chapters(writer: Writer) -> tuple[Sequence[Any], str, int]:
         return title(writer, condense(part, 500))
 
     titles = each(writer.llm, work, parts, writer.progress)
-    chapters = [
-        Chapter(_unused(name, titles[:number], part, pieces), part[0].order, part[0].start)
-        for number, (name, part) in enumerate(zip(titles, parts, strict=True))
-    ]
+    chapters: list[Chapter] = []
+    for name, part in zip(titles, parts, strict=True):
+        before = {chapter.title for chapter in chapters}
+        names = [each for each in (name, *titles_of(part, pieces)) if each not in before]
+        chapters.append(Chapter((names or [name])[0], part[0].order, part[0].start))
     shown = [
         f"{clock(chapter.start)} {chapter.title}" if chapter.start is not None else chapter.title
         for chapter in chapters
     ]
     return chapters, "\n".join(shown), len(pieces)
-
-
-def _unused(name: str, before: Sequence[str], part: Sequence[Piece], whole: Sequence[Piece]) -> str:
-    """The name, unless a chapter before has it."""
-    return title_of(part, whole) if name in before else name
 
 
 def cut_chapters(pieces: Sequence[Piece]) -> list[list[Piece]]:

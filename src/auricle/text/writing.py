@@ -133,7 +133,8 @@ def _fill(
     found: dict[str, list[str]] = {}
     for part in parts:
         given = [tidy(sentence) for sentence in getattr(made, part.name)]
-        found[part.name] = _kept(part, [g for g in given if g], said, found)
+        before = [s for p in parts if p.title == part.title for s in found.get(p.name, ())]
+        found[part.name] = _kept(part, [g for g in given if g], said, before)
     if said.same_language:
         _fill_up(parts, found, shown, writer.source.pieces)
     elif not any(found.values()):
@@ -158,15 +159,13 @@ def _shape(parts: Sequence[Part], pieces: int) -> type[Any]:
     return msgspec.defstruct("Parts", fields)
 
 
-def _kept(part: Part, given: Sequence[str], said: Said, before: dict[str, list[str]]) -> list[str]:
-    longest = MOST_TITLE if part.title else MOST_SENTENCE
-    least = {"least": LEAST_TITLE} if part.title else {}
-    whole = [each for each in given if len(each) < longest and said.holds(each, **least)]
+def _kept(part: Part, given: Sequence[str], said: Said, before: Sequence[str]) -> list[str]:
+    """What is proper of a part, and is in no part of its sort before it."""
     if part.title:
-        taken = {title for titles in before.values() for title in titles}
-        return [title.rstrip(".") for title in whole if title not in taken][:1]
-    earlier = [sentence for sentences in before.values() for sentence in sentences]
-    return [_ended(sentence) for sentence in unlike(whole, earlier)]
+        short = [each.rstrip(".") for each in given if len(each) < MOST_TITLE]
+        return [each for each in short if each not in before and said.holds(each, LEAST_TITLE)][:1]
+    proper = [each for each in given if len(each) < MOST_SENTENCE and said.holds(each)]
+    return [_ended(sentence) for sentence in unlike(proper, before)]
 
 
 def _fill_up(
@@ -179,7 +178,7 @@ def _fill_up(
     for part in parts:
         wanting = part.least - len(found[part.name])
         if part.title and not found[part.name]:
-            found[part.name] = [title_of(shown, whole)]
+            found[part.name] = titles_of(shown, whole)[:1]
         elif wanting > 0:
             others = [s for p in parts if not p.title for s in found[p.name]]
             candidates = [_ended(piece.text) for piece in central(shown, part.least + len(others))]
@@ -192,10 +191,11 @@ def title(writer: Writer, pieces: Sequence[Piece]) -> str:
     return _fill(writer, "Name this part of a transcript.", [part], pieces, pieces)["title"][0]
 
 
-def title_of(part: Sequence[Piece], whole: Sequence[Piece]) -> str:
-    """A title of words that tell a part from the whole."""
+def titles_of(part: Sequence[Piece], whole: Sequence[Piece]) -> list[str]:
+    """Titles that need no model: short sentences that say most, and words of a part alone."""
+    said = [piece.text.rstrip(".") for piece in central(part, min(3, len(part)))]
     words = ", ".join(keywords(part, whole, 3)) or part[0].text
-    return words[:1].upper() + words[1:MOST_TITLE]
+    return [*(each for each in said if len(each) < MOST_TITLE), words[:MOST_TITLE]]
 
 
 def tidy(sentence: str) -> str:
