@@ -344,30 +344,43 @@ def test_without_a_task_no_model_is_asked() -> None:
     assert llm.prompts == []
 
 
-@pytest.mark.parametrize("kind", ["quiz", "flashcards"])
-def test_cards_ask_what_was_said_where_the_model_makes_things_up(kind: str) -> None:
-    made_up = (
-        '{"cards": [{"question": "How many elephants live in Africa?", "answer": "Many", "wrong":'
-        ' ["None", "Two", "Six"]}, {"question": "What is the council?", "answer": "The council",'
-        ' "wrong": ["None", "Two", "Six"]}]}'
-    )
-    writer = Writer(talk(*BUDGET), "en", Small(made_up), nothing, nothing)
-    card, other = generate.generate(writer, kind).items
-    assert other["question"] == "Tom, could you please book the big room for …?"
-    assert card["question"] == BUDGET[0].replace("4,500", "…")
-    if kind == "quiz":
-        assert card["options"][card["answer"]] == "4,500"
-        assert stems(" ".join(card["options"])) <= stems(" ".join(BUDGET))
+def test_a_small_model_is_not_asked_for_cards_but_sentences_have_gaps() -> None:
+    llm = Small("?")
+    found = generate.generate(Writer(talk(*BUDGET), "en", llm, nothing, nothing), "flashcards")
+    assert [(card["question"], card["answer"]) for card in found.items] == [
+        (BUDGET[0].replace("4,500", "…"), "4,500"),
+        (BUDGET[1].replace("Monday", "…"), "Monday"),
+    ]
+    assert (found.model, llm.prompts) == ("gaps", [])
+
+
+def test_wrong_answers_are_said_elsewhere_and_of_the_same_sort() -> None:
+    source = talk(*(f"House {n}, on the long road, cost {n * 1000} pounds." for n in range(3, 9)))
+    found = generate.generate(Writer(source, "en", Small(), nothing, nothing), "quiz")
+    assert len(found.items) == 6
+    for card in found.items:
+        assert card["question"].count("…") == 1
+        assert all(option.isdigit() for option in card["options"])
         assert len(set(card["options"])) == 4
-    else:
-        assert card["answer"] == "4,500"
+        answer = card["options"][card["answer"]]
+        assert card["question"].replace("…", answer) in [piece.text for piece in source.pieces]
 
 
-def test_where_nothing_can_be_asked_there_is_no_card() -> None:
-    found = generate.generate(
-        Writer(talk("Hi.", "Bye."), "de", Small("?"), nothing, nothing), "quiz"
+def test_what_a_large_model_asks_must_not_tell_the_answer() -> None:
+    asked = (
+        '{"cards": [{"question": "What is the council?", "answer": "The council"},'
+        ' {"question": "When is the budget due?", "answer": "On Friday"}]}'
     )
-    assert found.items == []
+    writer = Writer(talk(*BUDGET), "en", Scripted(asked), nothing, nothing)
+    (card,) = generate.generate(writer, "flashcards").items
+    assert card["answer"] == "On Friday"
+
+
+@pytest.mark.parametrize("kind", ["quiz", "flashcards"])
+def test_where_nothing_can_be_asked_there_is_no_card(kind: str) -> None:
+    writer = Writer(talk("Hi.", "Bye."), "en", Small(), nothing, nothing)
+    found = generate.generate(writer, kind)
+    assert (found.items, found.content) == ([], "The transcript holds nothing to ask about.")
 
 
 def test_chapters_have_titles_of_their_own() -> None:

@@ -16,12 +16,15 @@ from auricle.core.errors import Unavailable
 from auricle.text.asking import Progress, anchor, ask_for, each, speaks_to_a_model
 from auricle.text.faithful import alike, unlike
 from auricle.text.headings import worded
-from auricle.text.llm import LLM, Tick
+from auricle.text.llm import LLM, Tick, is_small
 from auricle.text.source import Piece, Source, chunks
 from auricle.transcript.search import lexemes
 
 LEAST_SHARE = 0.5
-"""Share of an action item's words that the segment holds, or it is invented."""
+"""Share of an action item's words that its segment holds, or it is invented."""
+
+LEAST_OF_SMALL = 0.7
+"""The same for a small model, which puts halves of two tasks together."""
 
 
 class ActionItem(msgspec.Struct, frozen=True):
@@ -89,19 +92,20 @@ def action_items(
     """The action items of a text, in the order in which they were said."""
     told = sounding_like_tasks(source)
     shown = source.pieces if told is None else told
+    least = LEAST_OF_SMALL if is_small(llm) else LEAST_SHARE
 
     def work(part: list[Piece]) -> list[ActionItem]:
         try:
             found = ask_for(llm, _Items, part, _TASK, language, 600, tick)
         except Unavailable:
-            if told is None or llm.most is None:
+            if told is None or not is_small(llm):
                 raise
             return []  # a small model that runs in circles; the sentences themselves are there
-        return [item for each in found.action_items if (item := _checked(each, part))]
+        return [item for each in found.action_items if (item := _checked(each, part, least))]
 
     parts = chunks(shown, llm.chunk) if shown else []
     items = [item for found in each(llm, work, parts, progress) for item in found]
-    if language == source.language and llm.most is not None:
+    if language == source.language and is_small(llm):
         items += _missed(told or (), items)
     return _unique(items)
 
@@ -147,10 +151,10 @@ def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
     return kept
 
 
-def _checked(item: _Item, part: list[Piece]) -> ActionItem | None:
+def _checked(item: _Item, part: list[Piece], least: float) -> ActionItem | None:
     """The item with the segment that it comes from; None where nobody said it."""
     piece, share = anchor(item.task, part)
-    if piece is None or share < LEAST_SHARE or speaks_to_a_model(piece.text):
+    if piece is None or share < least or speaks_to_a_model(piece.text):
         return None
     task = item.task.strip().rstrip(".")
     return ActionItem(

@@ -1,7 +1,7 @@
-"""Flashcards and quizzes: asked by the model, kept where the transcript holds the answer.
+"""Flashcards and quizzes.
 
-Where too few are, sentences of the transcript are shown with a gap. Wrong answers are then other
-words and numbers of the transcript.
+A small model asks what nobody said and answers wrongly. In its place, sentences that say most are
+shown with a gap: right by themselves, and wrong answers are other words of the transcript.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ from typing import Annotated, Any
 
 import msgspec
 
-from auricle.core.errors import Unavailable
 from auricle.text.asking import ask_for, each
 from auricle.text.condense import central, condense
 from auricle.text.faithful import Said, stems, telling
 from auricle.text.headings import worded
+from auricle.text.llm import is_small
 from auricle.text.source import Piece, chunks
 from auricle.text.writing import Writer
 
-LEAST_CARDS = 4
-"""To how many gaps fill up, where the transcript has as many sentences."""
-
-LEAST = 0.5
-"""Share of a question's and its answer's words that neighbouring segments hold: questions have
-words of their own."""
+MOST_GAPS = 12
+"""Cards that are made without a model."""
 
 GAP = "…"
+GAPS = "gaps"
+"""What stands for the model where none is asked."""
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -45,6 +43,17 @@ class Quiz(msgspec.Struct, frozen=True):
     options: list[str]
     answer: int
     """Number of the right one, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is made of parts, and what has made it."""
+
+    items: Sequence[Any]
+    content: str
+    read: int
+    """Segments that were read."""
+    model: str
 
 
 class _Card(msgspec.Struct):
@@ -69,66 +78,65 @@ class _Quizzes(msgspec.Struct):
     cards: Annotated[list[_Multiple], msgspec.Meta(max_length=4)]
 
 
-def flashcards(writer: Writer) -> tuple[Sequence[Any], str, int]:
-    """Flashcards, as they are and as text; how many segments were read for them."""
+def flashcards(writer: Writer) -> Made:
+    """Flashcards."""
     task = "Write flashcards about the facts in the transcript: short questions, short answers."
-    found, read = _asked(writer, _Cards, task, 600)
-    cards = [Card(card.question, card.answer) for card in found]
-    if writer.source.language == writer.language:
-        cards += gaps(read, LEAST_CARDS - len(cards))
+    if _with_gaps(writer):
+        cards, read, model = gaps(writer.source.pieces, MOST_GAPS), len(writer.source.pieces), GAPS
+    else:
+        found, read = _asked(writer, _Cards, task, 600)
+        cards, model = [Card(card.question, card.answer) for card in found], writer.llm.model
     asked, told = worded("question", writer.language), worded("answer", writer.language)
     shown = [f"**{asked}:** {card.question}\n**{told}:** {card.answer}" for card in cards]
-    return cards, "\n\n".join(shown) or worded("no_cards", writer.language), len(read)
+    content = "\n\n".join(shown) or worded("no_cards", writer.language)
+    return Made(cards, content, read, model)
 
 
-def quiz(writer: Writer) -> tuple[Sequence[Any], str, int]:
-    """Questions with several answers, as they are and as text; how many segments were read."""
+def quiz(writer: Writer) -> Made:
+    """Questions with several answers, one of them right."""
     task = (
         "Write quiz questions about the facts in the transcript. 'answer' is the right answer, "
         "'wrong' are three different wrong ones of the same kind."
     )
-    found, read = _asked(writer, _Quizzes, task, 700)
-    made = [(card.question, card.answer, card.wrong) for card in found]
-    if writer.source.language == writer.language:
-        # What a small model calls wrong may be right, or made up.
-        trusted = writer.llm.most is None
-        made = [(q, a, wrong if trusted else others(a, read, q)) for q, a, wrong in made]
-        made += [
-            (gap.question, gap.answer, others(gap.answer, read, gap.question))
-            for gap in gaps(read, LEAST_CARDS - len(made))
-        ]
-    asked = [_shuffled(number, *each) for number, each in enumerate(m for m in made if m[2])]
+    pieces = writer.source.pieces
+    if _with_gaps(writer):
+        options = [(card, others(card, pieces)) for card in gaps(pieces, MOST_GAPS, pieces)]
+        asked = [(card.question, card.answer, wrong) for card, wrong in options if wrong]
+        read, model = len(pieces), GAPS
+    else:
+        found, read = _asked(writer, _Quizzes, task, 700)
+        asked = [(card.question, card.answer, card.wrong) for card in found]
+        model = writer.llm.model
+    made = [_shuffled(number, *each) for number, each in enumerate(asked)]
     solution = worded("solution", writer.language)
-    shown = [_render(number, each, solution) for number, each in enumerate(asked, 1)]
-    return asked, "\n\n".join(shown) or worded("no_cards", writer.language), len(read)
+    shown = [_render(number, each, solution) for number, each in enumerate(made, 1)]
+    content = "\n\n".join(shown) or worded("no_cards", writer.language)
+    return Made(made, content, read, model)
 
 
-def _asked(writer: Writer, shape: type[Any], task: str, most: int) -> tuple[list[Any], list[Piece]]:
+def _with_gaps(writer: Writer) -> bool:
+    return is_small(writer.llm) and writer.source.language == writer.language
+
+
+def _asked(writer: Writer, shape: type[Any], task: str, most: int) -> tuple[list[Any], int]:
     """Have each part of what is read asked about; questions that it does not answer are dropped."""
     llm = writer.llm
     read = condense(writer.source.pieces, llm.most)
 
     def work(part: list[Piece]) -> list[Any]:
-        try:
-            made = ask_for(llm, shape, part, task, writer.language, most, writer.tick).cards
-        except Unavailable:
-            if llm.most is None:
-                raise
-            return []  # a small model that runs in circles
+        made = ask_for(llm, shape, part, task, writer.language, most, writer.tick).cards
         said = Said(part, llm, writer.source.language, writer.language)
         return [card for card in made if _proper(card, said)]
 
-    found = [
-        card for part in each(llm, work, chunks(read, llm.chunk), writer.progress) for card in part
-    ]
-    return list({card.question.casefold(): card for card in found}.values()), read
+    by_part = each(llm, work, chunks(read, llm.chunk), writer.progress)
+    unique = {card.question.casefold(): card for part in by_part for card in part}
+    return list(unique.values()), len(read)
 
 
 def _proper(card: Any, said: Said) -> bool:
-    """Whether neighbouring segments hold question and answer, and the question tells no answer."""
-    if stems(card.answer) <= stems(card.question):
-        return False
-    return said.holds(card.answer, 1.0) and said.holds(f"{card.question} {card.answer}", LEAST)
+    """Whether a question does not tell its answer, and neither is made up as far as words tell."""
+    tells = stems(card.answer) <= stems(card.question)
+    return not tells and said.holds(f"{card.question} {card.answer}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,25 +153,22 @@ _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORD = re.compile(r"[^\W\d_]{4,}(?:-[^\W\d_]+)*")
 
 
-def gaps(pieces: Sequence[Piece], count: int) -> list[Card]:
-    """Sentences that say most, each with a gap where a number or its longest word was."""
-    if count <= 0:
-        return []
-    made = []
+def gaps(pieces: Sequence[Piece], count: int, among: Sequence[Piece] = ()) -> list[Card]:
+    """Sentences that say most, each with a gap; of a sort of which ``among`` holds others."""
+    sorts = [_sort(each) for piece in among for each in _candidates(piece.text)]
+    made: dict[str, Card] = {}
     for piece in central(pieces, count):
-        gap = _gap(piece.text)
-        if gap is not None and len(telling(piece.text)) > 2:
-            made.append(Card(f"{piece.text[: gap.start]}{GAP}{piece.text[gap.end :]}", gap.text))
-    return list({card.question: card for card in made}.values())
+        found = [e for e in _candidates(piece.text) if not among or sorts.count(_sort(e)) > 1]
+        if found and len(telling(piece.text)) > 2:
+            gap = max(found, key=lambda each: (_sort(each), len(each.text)))
+            question = f"{piece.text[: gap.start]}{GAP}{piece.text[gap.end :]}"
+            made.setdefault(question, Card(question, gap.text))
+    return list(made.values())
 
 
-def _gap(text: str) -> _Found | None:
-    """What is asked about: a number, a name or the longest word."""
-    found = _candidates(text)
-    names = [each for each in found if each.start and each.text[:1].isupper()]
-    numbers = [each for each in found if each.number]
-    best = numbers or names or found
-    return max(best, key=lambda each: len(each.text), default=None)
+def _sort(found: _Found) -> int:
+    """What is rather asked about: 2 for numbers, 1 for names, 0 for other words."""
+    return 2 if found.number else int(found.start > 0 and found.text[0].isupper())
 
 
 def _candidates(text: str) -> list[_Found]:
@@ -174,22 +179,18 @@ def _candidates(text: str) -> list[_Found]:
     ]
 
 
-def others(right: str, pieces: Sequence[Piece], question: str) -> list[str]:
-    """Three other words or numbers of the transcript, as like to the right answer as there are."""
-    number, capital = right[:1].isdigit(), right[:1].isupper()
-    known = stems(f"{right} {question}")
-    every = {
-        each.text.casefold(): each
+def others(card: Card, pieces: Sequence[Piece]) -> list[str]:
+    """Up to three other words or numbers of the transcript, of the answer's sort and length."""
+    whole = _candidates(card.question.replace(GAP, card.answer))
+    sort = max(_sort(each) for each in whole if each.text == card.answer)
+    known = stems(f"{card.question} {card.answer}")
+    found = {
+        each.text.casefold(): each.text
         for piece in pieces
         for each in _candidates(piece.text)
-        if not stems(each.text) & known
+        if _sort(each) == sort and not stems(each.text) & known
     }
-
-    def unlike(each: _Found) -> tuple[bool, bool, int]:
-        capital_too = each.text[:1].isupper() and each.start > 0
-        return each.number != number, capital_too != capital, abs(len(each.text) - len(right))
-
-    return [each.text for each in sorted(every.values(), key=unlike)[:3]]
+    return sorted(found.values(), key=lambda text: abs(len(text) - len(card.answer)))[:3]
 
 
 def _shuffled(number: int, question: str, right: str, wrong: Sequence[str]) -> Quiz:

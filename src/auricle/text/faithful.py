@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from num2words import num2words
 
 from auricle.text.asking import speaks_to_a_model
-from auricle.text.llm import LLM
+from auricle.text.llm import LLM, is_small
 from auricle.text.source import Piece
 from auricle.transcript.search import lexemes
 
@@ -46,7 +46,7 @@ class Said:
         self._all: set[str] = set().union(*words)
         self._language = language
         self.same_language = language == written_in
-        self.strict = self.same_language and llm.most is not None
+        self.strict = self.same_language and is_small(llm)
         """Whether words are compared: models on servers of their own may put things freely, and in
         another language all words are others."""
 

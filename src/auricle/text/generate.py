@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from auricle.text.asking import ask_for, each, speaks_to_a_model
-from auricle.text.cards import flashcards, quiz
+from auricle.text.cards import Made, flashcards, quiz
 from auricle.text.condense import condense
 from auricle.text.prose import KINDS, prose
 from auricle.text.source import Piece
@@ -65,9 +65,10 @@ def generate(writer: Writer, kind: str) -> Content:
     if kind in KINDS:
         content, coverage = prose(writer, kind)
         return Content(content, kind, llm.model, language, coverage, [])
-    items, content, read = _PARTS[kind](writer)
-    coverage = Coverage(len(writer.source.pieces), read)
-    return Content(content, kind, llm.model, language, coverage, msgspec.to_builtins(items))
+    made = _PARTS[kind](writer)
+    coverage = Coverage(len(writer.source.pieces), made.read)
+    items = msgspec.to_builtins(made.items)
+    return Content(made.content, kind, made.model, language, coverage, items)
 
 
 class _Numbers(msgspec.Struct):
@@ -77,7 +78,7 @@ class _Numbers(msgspec.Struct):
     ]
 
 
-def _quotes(writer: Writer) -> tuple[Sequence[Any], str, int]:
+def _quotes(writer: Writer) -> Made:
     """Quotes: the model chooses among the sentences that say most."""
     good = [p for p in writer.source.pieces if _quotable(p)] or list(writer.source.pieces)
     candidates = condense(good, 700)[:60]
@@ -96,7 +97,7 @@ def _quotes(writer: Writer) -> tuple[Sequence[Any], str, int]:
     chosen = [shown[n - 1] for n in sorted(set(found.numbers)) if n <= len(shown)]
     quotes = [Quote(p.text, p.speaker, p.order, p.start, p.end) for p in chosen]
     content = "\n".join(f"> {q.text}{_attribution(q)}\n" for q in quotes).strip()
-    return quotes, content, len(writer.source.pieces)
+    return Made(quotes, content, len(writer.source.pieces), writer.llm.model)
 
 
 def _quotable(piece: Piece) -> bool:
@@ -109,7 +110,7 @@ def _attribution(quote: Quote) -> str:
     return f" ({said})" if said else ""
 
 
-def _chapters(writer: Writer) -> tuple[Sequence[Any], str, int]:
+def _chapters(writer: Writer) -> Made:
     """Chapters: cut where the words change most, named by the model."""
     pieces = writer.source.pieces
     parts = cut_chapters(pieces)
@@ -127,7 +128,7 @@ def _chapters(writer: Writer) -> tuple[Sequence[Any], str, int]:
         f"{clock(chapter.start)} {chapter.title}" if chapter.start is not None else chapter.title
         for chapter in chapters
     ]
-    return chapters, "\n".join(shown), len(pieces)
+    return Made(chapters, "\n".join(shown), len(pieces), writer.llm.model)
 
 
 def cut_chapters(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -161,7 +162,7 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-_PARTS: dict[str, Callable[[Writer], tuple[Sequence[Any], str, int]]] = {
+_PARTS: dict[str, Callable[[Writer], Made]] = {
     "key_quotes": _quotes,
     "chapter_markers": _chapters,
     "flashcards": flashcards,

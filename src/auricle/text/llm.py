@@ -55,6 +55,11 @@ class LLM(Protocol):
         """The model's answer."""
 
 
+def is_small(llm: LLM) -> bool:
+    """Whether a model runs on this machine's processors: so small that it is not believed."""
+    return llm.most is not None
+
+
 class ChatServer:
     """A server that speaks OpenAI's chat API: llama.cpp's, vLLM, Ollama and others."""
 

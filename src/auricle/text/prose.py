@@ -9,6 +9,7 @@ from auricle.text.actions import action_items, decided, render_actions
 from auricle.text.cards import gaps
 from auricle.text.condense import keywords
 from auricle.text.headings import worded
+from auricle.text.llm import is_small
 from auricle.text.source import Piece
 from auricle.text.summarize import bullets, paragraphs
 from auricle.text.writing import Coverage, Part, Writer, Written, write
@@ -185,7 +186,7 @@ def prose(writer: Writer, kind: str) -> tuple[str, Coverage]:
 def _complete(writer: Writer, kind: str, written: Written) -> None:
     """Put in what needs no model, and take out what small ones are not to be trusted with."""
     pieces, parts = writer.source.pieces, written.parts
-    if kind == "meeting_notes" and writer.llm.most is not None:
+    if kind == "meeting_notes" and is_small(writer.llm):
         parts["decisions"] = decided(parts["decisions"], writer.source)
     if kind == "study_guide":
         parts["terms"] = _terms(written.read, pieces)

@@ -6,6 +6,7 @@ on the model; what is wanting is filled up with sentences of the transcript itse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from auricle.core.errors import Unavailable
 from auricle.text.asking import Progress, ask_for, each
 from auricle.text.condense import central, condense, keywords
 from auricle.text.faithful import LEAST_TITLE, Said, unlike
-from auricle.text.llm import LLM, Tick
+from auricle.text.llm import LLM, Tick, is_small
 from auricle.text.source import Piece, Source, chunks, tokens
 
 MOST_SENTENCE = 220
@@ -124,7 +125,7 @@ def _fill(
             writer.tick,
         )  # fmt: skip
     except Unavailable:
-        if writer.llm.most is None:
+        if not is_small(writer.llm):
             raise
         made = shape(**{part.name: [] for part in parts})  # a small model that runs in circles
     said = Said(
@@ -199,8 +200,9 @@ def titles_of(part: Sequence[Piece], whole: Sequence[Piece]) -> list[str]:
 
 
 def tidy(sentence: str) -> str:
-    """A sentence without the marks that models put around it."""
-    return " ".join(sentence.split()).strip('"“”*#_ ').removeprefix("- ").strip()
+    """A sentence without the marks and numbers that models put around it."""
+    sentence = re.sub(r"^\W*\d{1,2}[.)] ", "", sentence)
+    return " ".join(sentence.split()).strip('"“”*#_- ')
 
 
 def _ended(sentence: str) -> str:
