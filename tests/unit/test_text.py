@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -263,6 +264,18 @@ def test_prose_is_made_of_what_was_said_where_the_model_runs_in_circles(
     assert found.content.count(BUDGET[0]) <= 2 + (kind == "study_guide")
     headings = {"pt": "Tarefas", "de": "Aufgaben", "en": "Action items"}
     assert (headings[language] in found.content) == (kind == "meeting_notes")
+
+
+def test_a_small_model_is_shown_notes_of_all_of_an_hour() -> None:
+    source = talk(*(f"Team {n} has a budget of {n} thousand dollars." for n in range(10, 90)))
+    llm = Small("no JSON")
+    found = summarize(source, "brief", "en", llm, nothing, nothing)
+    shown = llm.prompts[-1].user
+    assert shown.count("budget") == 4
+    tens = {number[0] for number in re.findall(r"Team (\d+)", found.summary)}
+    assert min(tens) <= "3"
+    assert max(tens) >= "5"
+    assert found.coverage.read == 80
 
 
 def test_posts_for_x_fit() -> None:

@@ -91,7 +91,9 @@ def action_items(
 ) -> list[ActionItem]:
     """The action items of a text, in the order in which they were said."""
     told = sounding_like_tasks(source)
-    shown = source.pieces if told is None else told
+    shown = (
+        source.pieces if told is None else list({p.text: p for p in reversed(told)}.values())[::-1]
+    )
     least = LEAST_OF_SMALL if is_small(llm) else LEAST_SHARE
 
     def work(part: list[Piece]) -> list[ActionItem]:

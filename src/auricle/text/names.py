@@ -25,6 +25,10 @@ AT_A_TIME = 12
 LEAST_BARE = 0.7
 """Share of its places at which a German name has no article or adjective before it: nouns do."""
 
+LONG = 30
+"""Segments from which on a name must stand within a sentence at least once: in fewer, "Tom" may
+only ever begin one."""
+
 Kind = Literal["person", "organization", "place", "other", "no name"]
 Found = tuple[str, str, Piece]
 """A name, its kind and where it is."""
@@ -82,34 +86,40 @@ def candidates(source: Source) -> dict[str, list[Piece]]:
     lower = {w for piece in source.pieces for w in _WORDS.findall(piece.text) if w.islower()}
     found: dict[str, list[Piece]] = {}
     bare: Counter[str] = Counter()
+    inner: Counter[str] = Counter()
     for piece in source.pieces:
-        for name, alone in _runs(piece.text, lower):
+        for name, alone, begins in _runs(piece.text, lower):
             found.setdefault(name, []).append(piece)
             bare[name] += alone
+            inner[name] += not begins
     least = LEAST_BARE if source.language == "de" else 0.0
     good = [
         name
         for name, pieces in found.items()
-        if bare[name] >= least * len(pieces) and name.casefold() not in _DAYS
+        if bare[name] >= least * len(pieces)
+        and (inner[name] or len(source.pieces) < LONG)
+        and name.casefold() not in _DAYS
     ]
     best = sorted(good, key=lambda name: -len(found[name]))[:MOST_CANDIDATES]
     return {name: found[name] for name in best}
 
 
-def _runs(text: str, lower: set[str]) -> list[tuple[str, bool]]:
-    """Runs of capitalised words, and whether each stands without article or adjective."""
+def _runs(text: str, lower: set[str]) -> list[tuple[str, bool, bool]]:
+    """Runs of capitalised words, whether each stands without article or adjective, and whether it
+    begins a sentence."""
     words = _WORDS.findall(text)
-    runs: list[tuple[str, bool]] = []
+    runs: list[tuple[str, bool, bool]] = []
     run: list[str] = []
-    before = ""
+    before, first = "", False
     for at, word in enumerate([*words, ""]):
         begins = at == 0 or words[at - 1] in ".!?"
         named = word[:1].isupper() and len(word) > 1 and not (begins and word.lower() in lower)
         if named:
-            before = before if run else (words[at - 1].lower() if at else "")
+            if not run:
+                before, first = (words[at - 1].lower() if at else ""), begins
             run.append(word)
         elif run:
-            runs.append((" ".join(run), not _BEFORE_A_NOUN.fullmatch(before)))
+            runs.append((" ".join(run), not _BEFORE_A_NOUN.fullmatch(before), first))
             run = []
     return runs
 

@@ -29,6 +29,10 @@ TOKENS_A_SENTENCE = 75
 """Tokens in which :data:`MOST_SENTENCE` characters fit in most languages."""
 
 
+FEWEST_NOTES = 4
+"""Notes that a small model is shown at least."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a text."""
@@ -88,6 +92,8 @@ def write(writer: Writer, what: str, parts: Sequence[Part]) -> Written:
         writer.progress(0, 1)
         return Written(_fill(writer, what, parts, read, read), coverage, read)
     notes = _notes(writer, cut, partial(_of_all, writer.progress, len(cut) + 1))
+    if is_small(llm):  # it copies what it is shown first: so that is what stands for all parts
+        notes = central(notes, max(FEWEST_NOTES, sum(part.most for part in parts)))
     writer.progress(len(cut), len(cut) + 1)
     return Written(_fill(writer, what, parts, notes, [*read, *notes]), coverage, read)
 
