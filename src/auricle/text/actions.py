@@ -91,9 +91,7 @@ def action_items(
 ) -> list[ActionItem]:
     """The action items of a text, in the order in which they were said."""
     told = sounding_like_tasks(source)
-    shown = (
-        source.pieces if told is None else list({p.text: p for p in reversed(told)}.values())[::-1]
-    )
+    shown = source.pieces if told is None else _once(told)
     least = LEAST_OF_SMALL if is_small(llm) else LEAST_SHARE
 
     def work(part: list[Piece]) -> list[ActionItem]:
@@ -107,9 +105,15 @@ def action_items(
 
     parts = chunks(shown, llm.chunk) if shown else []
     items = [item for found in each(llm, work, parts, progress) for item in found]
-    if language == source.language and is_small(llm):
-        items += _missed(told or (), items)
+    if told is not None and language == source.language and is_small(llm):
+        items += _missed(shown, items)
     return _unique(items)
+
+
+def _once(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces without those that repeat another."""
+    first = {piece.text: piece for piece in reversed(pieces)}
+    return sorted(first.values(), key=lambda piece: piece.order)
 
 
 def sounding_like_tasks(source: Source) -> list[Piece] | None:
@@ -146,11 +150,8 @@ def _missed(told: Sequence[Piece], items: Sequence[ActionItem]) -> list[ActionIt
 
 
 def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
-    kept: list[ActionItem] = []
-    for item in sorted(items, key=lambda item: item.segment_order):
-        if not any(alike(item.task, other.task) for other in kept):
-            kept.append(item)
-    return kept
+    unique = {" ".join(lexemes(item.task)): item for item in reversed(items)}
+    return sorted(unique.values(), key=lambda item: item.segment_order)
 
 
 def _checked(item: _Item, part: list[Piece], least: float) -> ActionItem | None:
