@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -300,6 +301,30 @@ def test_another_language_than_the_transcripts_is_not_filled_up_with_it() -> Non
         summarize(
             talk(*BUDGET), "brief", "de", Small('{"summary": ["[Name] 7"]}'), nothing, nothing
         )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_prose_in_another_language_may_lack_parts(kind: str) -> None:
+    """A title, a heading or a section that cannot be used is left out."""
+    for part in KINDS[kind].parts:
+        good = {
+            p.name: ["Maria schickt das Budget."] if p is part else ["[X]"]
+            for p in KINDS[kind].parts
+        }
+        writer = Writer(talk(*BUDGET), "de", Small(json.dumps(good)), nothing, nothing)
+        found = generate.generate(writer, kind).content
+        assert "[X]" not in found
+
+
+def test_notes_are_in_the_language_of_the_talk_and_the_answer_in_the_one_asked_for() -> None:
+    source = talk(*(f"Team {n} has a budget of {n} thousand dollars." for n in range(10, 90)))
+    llm = Small('{"summary": ["Alle haben ein Budget."], "notes": ["no note"]}')
+    assert (
+        summarize(source, "brief", "de", llm, nothing, nothing).summary == "Alle haben ein Budget."
+    )
+    asked = [prompt.user.rsplit(" ", 1)[-1] for prompt in llm.prompts]
+    assert set(asked[:-1]) == {"English."}
+    assert asked[-1] == "German."
 
 
 def test_an_owner_or_a_date_belongs_to_the_sentence_of_the_task() -> None:

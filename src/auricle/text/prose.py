@@ -37,14 +37,14 @@ def _sections() -> list[Part]:
 
 
 def _blog_post(parts: Parts, language: str) -> str:
-    rows = [f"# {parts['title'][0]}", paragraphs(parts["introduction"])]
+    rows = [*(f"# {title}" for title in parts["title"]), paragraphs(parts["introduction"])]
     for number in range(1, SECTIONS + 1):
         section = parts[f"section_{number}"]
         if section:
-            rows += [f"## {parts[f'heading_{number}'][0]}", paragraphs(section)]
+            rows += [*(f"## {each}" for each in parts[f"heading_{number}"]), paragraphs(section)]
     if parts["conclusion"]:
         rows += [f"## {worded('conclusion', language)}", paragraphs(parts["conclusion"])]
-    return "\n\n".join(rows)
+    return "\n\n".join(row for row in rows if row)
 
 
 def _posts(parts: Parts, language: str) -> str:
@@ -67,8 +67,8 @@ def _linkedin(parts: Parts, language: str) -> str:
 
 def _newsletter(parts: Parts, language: str) -> str:
     news = [paragraphs(parts["news"][at : at + 2]) for at in range(0, len(parts["news"]), 2)]
-    subject = f"{worded('subject', language)}: {parts['title'][0]}"
-    return "\n\n".join([subject, worded("greeting", language), *news, worded("closing", language)])
+    subject = [f"{worded('subject', language)}: {title}" for title in parts["title"]]
+    return "\n\n".join([*subject, worded("greeting", language), *news, worded("closing", language)])
 
 
 def _show_notes(parts: Parts, language: str) -> str:

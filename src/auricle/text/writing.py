@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -25,9 +25,8 @@ MOST_SENTENCE = 220
 """Characters of a sentence."""
 
 MOST_TITLE = 80
-TOKENS_A_SENTENCE = 75
-"""Tokens in which :data:`MOST_SENTENCE` characters fit in most languages."""
-
+MOST_TOKENS_A_LETTER = 0.7
+"""In scripts that a model's vocabulary knows little of."""
 
 FEWEST_NOTES = 4
 """Notes that a small model is shown at least."""
@@ -106,8 +105,10 @@ def _notes(writer: Writer, cut: Sequence[list[Piece]], progress: Progress) -> li
     """Notes of all parts that fit into one prompt; notes of notes where they do not."""
     what = "Write notes of this part of a transcript."
 
+    noting = replace(writer, language=writer.source.language)  # in which they can be checked
+
     def work(part: list[Piece]) -> list[str]:
-        return _fill(writer, what, _NOTES, part, part)["notes"]
+        return _fill(noting, what, _NOTES, part, part)["notes"]
 
     made = [note for notes in each(writer.llm, work, cut, progress) for note in notes]
     pieces = [Piece(note, order) for order, note in enumerate(made)]
@@ -120,23 +121,9 @@ def _fill(
     writer: Writer, what: str, parts: Sequence[Part], shown: Sequence[Piece], known: Sequence[Piece]
 ) -> dict[str, list[str]]:
     """Have the parts made of what is shown, and check them against what is known."""
-    told = "; ".join(f"'{part.name}': {_wanted(part)}" for part in parts)
-    wish = f" The reader also wants: {writer.wish}" if writer.wish else ""
-    most = sum(part.most for part in parts) * TOKENS_A_SENTENCE + 20 * len(parts)
-    room = 150 + 30 * len(parts) + 3 * sum(tokens(piece.text) for piece in shown)
-    shape = _shape(parts, len(shown))
-    try:
-        made = ask_for(
-            writer.llm, shape, shown, f"{what} {told}.{wish}", writer.language, min(most, room),
-            writer.tick,
-        )  # fmt: skip
-    except Unavailable:
-        if not is_small(writer.llm):
-            raise
-        made = shape(**{part.name: [] for part in parts})  # a small model that runs in circles
-    said = Said(
-        [*known, Piece(writer.wish, -1)], writer.llm, writer.source.language, writer.language
-    )
+    made = _made(writer, what, parts, shown)
+    known = [*known, Piece(writer.wish, -1)]
+    said = Said(known, writer.llm, writer.source.language, writer.language)
     found: dict[str, list[str]] = {}
     for part in parts:
         given = [tidy(sentence) for sentence in getattr(made, part.name)]
@@ -147,6 +134,30 @@ def _fill(
     elif not any(found.values()):
         raise Unavailable(f"The model {writer.llm.model} gave no answer that can be used.")
     return found
+
+
+def _made(writer: Writer, what: str, parts: Sequence[Part], shown: Sequence[Piece]) -> Any:
+    """What the model makes of the parts; nothing where a small one runs in circles."""
+    told = "; ".join(f"'{part.name}': {_wanted(part)}" for part in parts)
+    wish = f" The reader also wants: {writer.wish}" if writer.wish else ""
+    task = f"{what} {told}.{wish}"
+    shape = _shape(parts, len(shown))
+    most = _most_tokens(writer, parts, shown)
+    try:
+        return ask_for(writer.llm, shape, shown, task, writer.language, most, writer.tick)
+    except Unavailable:
+        if not is_small(writer.llm):
+            raise
+        return shape(**{part.name: [] for part in parts})
+
+
+def _most_tokens(writer: Writer, parts: Sequence[Part], shown: Sequence[Piece]) -> int:
+    """Tokens in which all parts fit; of a short text, few: more would be made up."""
+    text = "".join(piece.text for piece in shown) or " "
+    same = writer.language == writer.source.language
+    sentence = MOST_SENTENCE * (tokens(text) / len(text) if same else MOST_TOKENS_A_LETTER)
+    room = 150 + 30 * len(parts) + 3 * tokens(text)
+    return min(int(sum(part.most for part in parts) * (sentence + 15)), room if same else 10**6)
 
 
 def _wanted(part: Part) -> str:
