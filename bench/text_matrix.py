@@ -210,7 +210,7 @@ def _wrong_prose(source: Source, kind: str, text: str) -> Iterator[str]:
     prose = re.sub(r"[#>*\-]|\d+:\d+|\*\*\w+:\*\*", " ", text)
     if len(prose.split()) > 12 and detect(prose) != source.language:
         yield f"in {detect(prose)}"
-    if loop := _loop(text):
+    if kind != "summarize/action_items" and (loop := _loop(text)):
         yield f"loop {loop!r}"
     if "/" in kind and not kind.startswith(UNFINISHED) and not _finished(kind, text):
         yield f"cut off ...{text[-20:]!r}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgspec
@@ -81,15 +81,13 @@ class _Quizzes(msgspec.Struct):
 def flashcards(writer: Writer) -> Made:
     """Flashcards."""
     task = "Write flashcards about the facts in the transcript: short questions, short answers."
-    if _with_gaps(writer):
-        cards, read, model = gaps(writer.source.pieces, MOST_GAPS), len(writer.source.pieces), GAPS
-    else:
-        found, read = _asked(writer, _Cards, task, 600)
-        cards, model = [Card(card.question, card.answer) for card in found], writer.llm.model
+    found, made = _asked(writer, _Cards, task, 600)
+    cards = [Card(card.question, card.answer) for card in found]
+    if made.model == GAPS:
+        cards = gaps(writer.source.pieces, MOST_GAPS)
     asked, told = worded("question", writer.language), worded("answer", writer.language)
     shown = [f"**{asked}:** {card.question}\n**{told}:** {card.answer}" for card in cards]
-    content = "\n\n".join(shown) or worded("no_cards", writer.language)
-    return Made(cards, content, read, model)
+    return replace(made, items=cards, content="\n\n".join(shown) or made.content)
 
 
 def quiz(writer: Writer) -> Made:
@@ -98,39 +96,39 @@ def quiz(writer: Writer) -> Made:
         "Write quiz questions about the facts in the transcript. 'answer' is the right answer, "
         "'wrong' are three different wrong ones of the same kind."
     )
-    pieces = writer.source.pieces
-    if _with_gaps(writer):
+    found, made = _asked(writer, _Quizzes, task, 700)
+    asked = [(card.question, card.answer, card.wrong) for card in found]
+    if made.model == GAPS:
+        pieces = writer.source.pieces
         options = [(card, others(card, pieces)) for card in gaps(pieces, MOST_GAPS, pieces)]
         asked = [(card.question, card.answer, wrong) for card, wrong in options if wrong]
-        read, model = len(pieces), GAPS
-    else:
-        found, read = _asked(writer, _Quizzes, task, 700)
-        asked = [(card.question, card.answer, card.wrong) for card in found]
-        model = writer.llm.model
-    made = [_shuffled(number, *each) for number, each in enumerate(asked)]
+    quizzes = [_shuffled(number, *each) for number, each in enumerate(asked)]
     solution = worded("solution", writer.language)
-    shown = [_render(number, each, solution) for number, each in enumerate(made, 1)]
-    content = "\n\n".join(shown) or worded("no_cards", writer.language)
-    return Made(made, content, read, model)
+    shown = [_render(number, each, solution) for number, each in enumerate(quizzes, 1)]
+    return replace(made, items=quizzes, content="\n\n".join(shown) or made.content)
 
 
-def _with_gaps(writer: Writer) -> bool:
-    return is_small(writer.llm) and writer.source.language == writer.language
-
-
-def _asked(writer: Writer, shape: type[Any], task: str, most: int) -> tuple[list[Any], int]:
-    """Have each part of what is read asked about; questions that it does not answer are dropped."""
-    llm = writer.llm
-    read = condense(writer.source.pieces, llm.most)
+def _asked(writer: Writer, shape: type[Any], task: str, most: int) -> tuple[list[Any], Made]:
+    """What a model that can has asked about each part of what is read, and what stands where
+    nothing can be asked; questions that give themselves away are dropped."""
+    llm, source = writer.llm, writer.source
+    nothing = worded("no_cards", writer.language)
+    with_gaps = Made([], nothing, len(source.pieces), GAPS)
+    same_language = source.language == writer.language
+    if is_small(llm) and same_language:
+        return [], with_gaps
+    read = condense(source.pieces, llm.most)
 
     def work(part: list[Piece]) -> list[Any]:
         made = ask_for(llm, shape, part, task, writer.language, most, writer.tick).cards
-        said = Said(part, llm, writer.source.language, writer.language)
+        said = Said(part, llm, source.language, writer.language)
         return [card for card in made if _proper(card, said)]
 
     by_part = each(llm, work, chunks(read, llm.chunk), writer.progress)
     unique = {card.question.casefold(): card for part in by_part for card in part}
-    return list(unique.values()), len(read)
+    if not unique and same_language:
+        return [], with_gaps
+    return list(unique.values()), Made([], nothing, len(read), llm.model)
 
 
 def _proper(card: Any, said: Said) -> bool:

@@ -125,8 +125,7 @@ def _runs(text: str, lower: set[str]) -> list[tuple[str, bool, bool]]:
 
 
 _BEFORE_A_NOUN = re.compile(
-    r"\d+|(?:d|(?:k|m|d|s)?ein|ihr|unser|eu(?:e)?r|jed|dies|all|viel|manch|welch)(?:e[rsnm]?|as|ie)?"
-    r"|d(?:er|ie|as|en|em|es)|im|am|zum|zur|vom|beim|ins|ans|\w+(?:e|en|er|es|em)"
+    r"\d+|das|[kmds]?ein|ihr|viel|all|im|am|zum|zur|vom|beim|ins|ans|\w+(?:e|en|er|es|em)"
 )
 """What stands before German nouns that are no names: articles, adjectives, numbers."""
 
