@@ -279,6 +279,24 @@ def test_a_small_model_is_shown_notes_of_all_of_an_hour() -> None:
     assert found.coverage.read == 80
 
 
+def test_headings_are_of_what_stands_below_them() -> None:
+    talks = ("The harbour needs another crane.", "A theatre burned down.", "Every railway is late.")
+    source = talk(*(said for said in talks for _ in range(3)))
+    same = '{"title": ["The harbour"], "heading_1": ["The harbour"], "heading_2": ["The harbour"],'
+    sections = '"section_1": ["A theatre burned down."], "section_2": ["Every railway is late."],'
+    rest = (
+        '"introduction": ["The harbour needs another crane."], "heading_3": ["A tunnel"],'
+        '"section_3": ["A tunnel is dug."], "conclusion": []}'
+    )
+    llm = Small(same + sections + rest)
+    found = generate.generate(Writer(source, "en", llm, nothing, nothing), "blog_post").content
+    assert found.startswith("# The harbour\n\nThe harbour needs another crane.\n\n## ")
+    headings = re.findall("## (.*)", found)
+    assert "theatre" in headings[0]
+    assert "railway" in headings[1]
+    assert len(headings) == 2
+
+
 def test_posts_for_x_fit() -> None:
     long = talk(
         *(f"Sentence {n} is about the budget of team {n} and about {'it ' * 40}" for n in range(9))

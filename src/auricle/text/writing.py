@@ -181,7 +181,7 @@ def _kept(part: Part, given: Sequence[str], said: Said, before: Sequence[str]) -
     """What is proper of a part, and is in no part of its sort before it."""
     if part.title:
         short = [each.rstrip(".") for each in given if len(each) < MOST_TITLE]
-        return [each for each in short if each not in before and said.holds(each, LEAST_TITLE)][:1]
+        return [each for each in unlike(short, before) if said.holds(each, LEAST_TITLE)][:1]
     proper = [each for each in given if len(each) < MOST_SENTENCE and said.holds(each)]
     return [_ended(sentence) for sentence in unlike(proper, before)]
 
@@ -194,19 +194,29 @@ def _fill_up(
 ) -> None:
     """Put the transcript's own sentences where too little has been written."""
     for part in parts:
-        wanting = part.least - len(found[part.name])
-        if part.title and not found[part.name]:
-            found[part.name] = titles_of(shown, whole)[:1]
-        elif wanting > 0:
+        wanting = 0 if part.title else part.least - len(found[part.name])
+        if wanting > 0:
             others = [s for p in parts if not p.title for s in found[p.name]]
             candidates = [_ended(piece.text) for piece in central(shown, part.least + len(others))]
             found[part.name] += unlike(candidates, others)[:wanting]
+    for number, part in enumerate(parts):
+        if part.title and not found[part.name]:
+            below = found[parts[number + 1].name] if number else []  # what a heading stands above
+            headed = [Piece(sentence, 0) for sentence in below]
+            names = [", ".join(keywords(headed, whole, 3))] if headed else titles_of(shown, whole)
+            taken = [name for p in parts if p.title for name in found[p.name]]
+            found[part.name] = [name for name in names if name and name not in taken][:1]
 
 
 def title(writer: Writer, pieces: Sequence[Piece]) -> str:
     """A title for some pieces."""
     part = Part("title", "a title of two to six words", title=True)
-    return _fill(writer, "Name this part of a transcript.", [part], pieces, pieces)["title"][0]
+    try:
+        return _fill(writer, "Name this part of a transcript.", [part], pieces, pieces)["title"][0]
+    except Unavailable:
+        if not is_small(writer.llm):
+            raise
+        return titles_of(pieces, writer.source.pieces)[0]  # as it was said, if in another language
 
 
 def titles_of(part: Sequence[Piece], whole: Sequence[Piece]) -> list[str]:
