@@ -2,7 +2,8 @@
 
 ``python -m bench.text_matrix [LANGUAGE ...] [LENGTH ...] [TYPE ...]`` runs those that are named,
 and all of them where none is: an hour on two cores. What several kinds share (the notes of an
-hour's parts) is made once; its seconds count for each of them.
+hour's parts) is made once; its seconds count for each of them. ``--show`` prints the
+answers as well.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ class Remembering:
     def __init__(self, llm: LLM) -> None:
         self._llm = llm
         self.model, self.chunk, self.most, self.slots = llm.model, llm.chunk, llm.most, llm.slots
-        self._answers: dict[Prompt, tuple[str, float]] = {}
+        self._answers: dict[tuple[Any, ...], tuple[str, float]] = {}
         self.saved_s = 0.0
 
     def complete(self, prompt: Prompt, tick: Tick) -> str:
@@ -81,7 +82,7 @@ class Remembering:
         return said
 
 
-def _hashable(prompt: Prompt) -> Any:
+def _hashable(prompt: Prompt) -> tuple[Any, ...]:
     return (prompt.system, prompt.user, str(prompt.schema), prompt.history, prompt.temperature)
 
 
