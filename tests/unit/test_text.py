@@ -17,7 +17,7 @@ from auricle.text.condense import SECTIONS, condense
 from auricle.text.faithful import Said, stems
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
-from auricle.text.names import candidates
+from auricle.text.names import candidates, names
 from auricle.text.pii import redact
 from auricle.text.prose import KINDS
 from auricle.text.source import Piece, Source, chunks, from_text, harmless, tokens
@@ -464,6 +464,18 @@ def test_names_in_german_are_told_from_nouns() -> None:
     assert {"Anna", "Leipzig", "Siemens"} <= set(found)
     assert {"Bahn", "Büro", "Preis", "Montag"}.isdisjoint(found)
     assert [piece.order for piece in found["Leipzig"]] == [0, 1]
+
+
+def test_the_model_says_what_a_name_is_and_lists_none_itself() -> None:
+    source = Source(talk("A Ana foi a Lisboa com Rui.", "Depois voltou o Rui.").pieces, "pt")
+    llm = Small('{"Rui": "person", "Ana": "person", "Lisboa": "place", "Depois": "no name"}')
+    found = names(source, "pt", llm, nothing, nothing)
+    assert [(name, kind, piece.order) for name, kind, piece in found] == [
+        ("Rui", "person", 0),
+        ("Rui", "person", 1),
+        ("Ana", "person", 0),
+        ("Lisboa", "place", 0),
+    ]
 
 
 def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from auricle.text.asking import Progress, ask_for, each
 from auricle.text.llm import LLM, Tick
-from auricle.text.source import Piece, Source, chunks
+from auricle.text.source import Piece, Source, chunks, tokens
 
 MOST_CANDIDATES = 48
 """What may be a name; what is named most often goes first."""
@@ -48,34 +48,33 @@ def names(source: Source, language: str, llm: LLM, progress: Progress, tick: Tic
     if not any(char.isupper() for piece in source.pieces for char in piece.text):
         return _listed(source, language, llm, progress, tick)
     places = candidates(source)
-    groups = [list(places)[at : at + AT_A_TIME] for at in range(0, len(places), AT_A_TIME)]
+    ordered = list(places)
+    shown = [Piece(f"{name}: {places[name][0].text}", n) for n, name in enumerate(ordered)]
+    groups = [shown[at : at + AT_A_TIME] for at in range(0, len(shown), AT_A_TIME)]
 
     def work(group: list[Piece]) -> list[str]:
-        return _kinds(group, llm, tick)
+        return _kinds([ordered[piece.order] for piece in group], group, llm, tick)
 
-    asked = [
-        [Piece(f"{name}: {places[name][0].text}", n) for n, name in enumerate(group)]
-        for group in groups
-    ]
-    kinds = [kind for found in each(llm, work, asked, progress) for kind in found]
+    kinds = [kind for found in each(llm, work, groups, progress) for kind in found]
     return [
         (name, kind, piece)
-        for (name, pieces), kind in zip(places.items(), kinds, strict=True)
+        for name, kind in zip(ordered, kinds, strict=True)
         if kind != "no name"
-        for piece in pieces
+        for piece in places[name]
     ]
 
 
-def _kinds(group: Sequence[Piece], llm: LLM, tick: Tick) -> list[str]:
-    """What each of some candidates is, in their order."""
-    number = msgspec.Meta(min_length=len(group), max_length=len(group))
-    shape = msgspec.defstruct("Kinds", [("types", Annotated[list[Kind], number])])
+def _kinds(names: Sequence[str], shown: Sequence[Piece], llm: LLM, tick: Tick) -> list[str]:
+    """What each of some candidates is: the decoder writes their names, the model their kinds."""
+    fields = {f"name_{number}": name for number, name in enumerate(names)}
+    shape = msgspec.defstruct("Kinds", [(field, Kind) for field in fields], rename=fields)
     task = (
-        "Each line is a word and a sentence in which it stands. Say of each word, in order, "
-        "whether it names a person, an organization, a place or something other, or is no name."
+        "For each word, say what it is in its sentence. Examples: Peter: person. Hamburg: place. "
+        "BMW: organization. Money: no name. Tuesday: no name."
     )
-    made: Any = ask_for(llm, shape, group, task, "en", 12 * len(group) + 20, tick)
-    return list(made.types)
+    most = sum(2 * tokens(name) + 12 for name in names) + 40
+    made = ask_for(llm, shape, shown, task, "en", most, tick)
+    return [getattr(made, field) for field in fields]
 
 
 _WORDS = re.compile(r"[\w’'-]+|[^\w\s]")
