@@ -22,6 +22,7 @@ from auricle.models.idle import Idle
 from auricle.text.analyze import Tools, topics
 from auricle.text.embeddings import MiniLM
 from auricle.text.generate import generate
+from auricle.text.languages import detect
 from auricle.text.llama import Llama
 from auricle.text.llm import Prompt
 from auricle.text.madlad import Madlad
@@ -144,13 +145,23 @@ def test_instructions_in_a_transcript_are_not_followed(llama: Llama, spoken: str
     assert not found.strip().upper().startswith("PWNED")
 
 
+def test_a_newsletter_is_in_the_language_of_the_talk_and_fills_in_no_form(llama: Llama) -> None:
+    source = from_text(TALK["de"], "de")
+    found = generate(Writer(source, "de", llama, nothing, nothing), "newsletter").content
+    assert found.startswith("Betreff: ")
+    assert found.endswith("Bis zum nächsten Mal!")
+    assert "brücke" in found.casefold()
+    assert detect(found) == "de"
+    assert "[" not in found
+
+
 def test_structured_answers_fit_their_schema(llama: Llama) -> None:
     source = from_text(TALK["en"], "en")
     found, model = topics(source, "en", Tools(lambda: llama, lambda: None, nothing, nothing))
     assert 1 <= len(found["topics"]) <= 8
     assert model == llama.model
-    quiz = generate(Writer(source, "en", llama, nothing, nothing, ""), "quiz").items
-    assert all(3 <= len(each["options"]) <= 4 for each in quiz)
+    quiz = generate(Writer(source, "en", llama, nothing, nothing), "quiz").items
+    assert all(2 <= len(each["options"]) <= 4 for each in quiz)
 
 
 def test_who_goes_away_frees_the_model(llama: Llama) -> None:
