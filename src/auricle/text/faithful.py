@@ -19,7 +19,7 @@ from auricle.transcript.search import lexemes
 LEAST_SHARE = 0.7
 """Share of a sentence's words that neighbouring segments hold, or a small model has made it up."""
 
-LEAST_TITLE = 0.66
+LEAST_TITLE = 0.67
 """The same for titles, which are put more freely."""
 
 ALIKE = 0.75

@@ -60,7 +60,8 @@ def _twitter(parts: Parts, language: str) -> str:
 
 
 def _linkedin(parts: Parts, language: str) -> str:
-    asked = [post for post in parts["question"] if post.endswith("?")]
+    taken = parts["title"]
+    asked = [each for each in parts["question"] if each.endswith("?") and each not in taken]
     rows = [*parts["title"], paragraphs(parts["text"]), *(asked or [worded("opinion", language)])]
     return "\n\n".join(rows)
 
