@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from auricle.models import SPEAKERS, ModelStore
+from auricle.speech.diarization import networks
 from auricle.speech.diarization.diarizer import SpeakerDiarizer
 from auricle.speech.diarization.live import LiveSpeakers
 from auricle.speech.diarization.protocol import Diarization, KnownVoice, Turn
+from auricle.speech.diarization.spectrum import spectra
+from auricle.speech.engines.cpu.lanes import SUPPORTED
 from auricle.transcript import Transcript, Word
 from auricle.work.speakers import Asked, Speakers
 from conversations import ENGLISH, F32, FRENCH, JAPANESE, at_rate, clip, conversation
@@ -47,6 +50,25 @@ def whose(found: Diarization, start: float, end: float) -> int:
         share = min(turn.end, end) - max(turn.start, start)
         shares[turn.speaker] = shares.get(turn.speaker, 0) + max(0, share)
     return max(shares, key=lambda speaker: shares[speaker])
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="this processor has no VNNI")
+def test_kernels_say_what_the_graphs_say(
+    models_dir: Path, dickens: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ModelStore(models_dir).path(SPEAKERS)
+    ours = networks.Networks(folder)
+    monkeypatch.setattr(networks, "SUPPORTED", False)
+    exact = networks.Networks(folder)
+    firsts = [0, 150, 300, 450, 600, 750, 900]  # more than a tile, and not two of them
+    apart = ours.segment(dickens, firsts) - exact.segment(dickens, firsts)
+    assert np.abs(apart).mean() < 0.01
+    for frames in (1000, 402):
+        heard = spectra(dickens)[:frames]
+        frames_ours, frames_exact = ours.voice_frames(heard), exact.voice_frames(heard)
+        assert frames_ours.shape == frames_exact.shape == (frames // 2, 512)
+        print_ = ours.voice_print(frames_ours)
+        assert print_ @ exact.voice_print(frames_exact) > 0.995
 
 
 def test_three_people_are_told_apart(diarizer: SpeakerDiarizer, dickens: F32) -> None:

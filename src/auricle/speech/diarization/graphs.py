@@ -60,7 +60,7 @@ class Graph:
 
 def filter_bank(weights: Weights) -> bytes:
     """``samples [1, 1, samples]`` to ``[1, 80, samples / 10]``: SincNet's filters, which windows
-    that overlap share; see :func:`auricle.speech.diarization.kernels.rectify`."""
+    that overlap share; see :func:`auricle.speech.diarization.kernels.sincnet.rectify`."""
     g = Graph()
     x = g.add("Conv", "samples", g.constant(sinc_filters(weights)), strides=[10])
     return g.model(("samples", [1, 1, "samples"]), x, name="filter_bank")
@@ -88,11 +88,22 @@ def segmentation(weights: Weights) -> bytes:
     x = g.add("Transpose", x, perm=[2, 0, 1])  # LSTMs take [frames, windows, features]
     for layer in range(4):
         x = _lstm(g, x, weights, layer)
-    x = g.add("Transpose", x, perm=[1, 0, 2])
+    x = _sets(g, g.add("Transpose", x, perm=[1, 0, 2]), weights)
+    return g.model(("sound", ["windows", 80, "steps"]), x, name="segmentation")
+
+
+def ending(weights: Weights) -> bytes:
+    """``states [frames, windows, 256]`` of the last LSTM to ``[frames, windows, 7]``."""
+    g = Graph()
+    x = _sets(g, "states", weights)
+    return g.model(("states", ["frames", "windows", 256]), x, name="ending")
+
+
+def _sets(g: Graph, x: str, weights: Weights) -> str:
+    """Log probabilities of the sets of voices."""
     for name in ("linear.0", "linear.1"):
         x = g.add("LeakyRelu", _linear(g, x, weights, name), alpha=0.01)
-    x = g.add("LogSoftmax", _linear(g, x, weights, "classifier"), axis=-1)
-    return g.model(("sound", ["windows", 80, "steps"]), x, name="segmentation")
+    return g.add("LogSoftmax", _linear(g, x, weights, "classifier"), axis=-1)
 
 
 def sinc_filters(weights: Weights) -> F32:
@@ -140,13 +151,6 @@ def _linear(g: Graph, x: str, weights: Weights, name: str) -> str:
 
 BLOCKS = ((12, 1), (24, 2), (16, 2))
 """CAM++'s blocks: densely connected layers, and their dilation."""
-
-
-def voice_beginning(weights: Weights) -> bytes:
-    """``spectra [clips, frames, 80]`` to ``[clips, frames / 2, 128]``: CAM++ up to its blocks."""
-    g, net = Graph(), CamPlusPlus(weights)
-    x = g.add("Transpose", net.beginning(g), perm=[0, 2, 1])
-    return g.model(("spectra", ["clips", "frames", 80]), x, name="voice_beginning")
 
 
 def voice_frames(weights: Weights) -> bytes:

@@ -169,6 +169,36 @@ def linear(
 
 
 @njit(**INLINE)
+def linear_of_rows(
+    states: Any,
+    step: Any,
+    rows: Any,
+    scales: Any,
+    layer: Any,
+    panel: Any,
+    out: Any,
+    out_step: Any,
+    adds: Any,
+) -> None:
+    """The same for a layer with one group, and ``rows`` of quantised numbers that begin ``step``
+    bytes after each other at an address: those of a convolution overlap."""
+    for row in range(0, rows, TILE):
+        byte_tile(
+            states + row * step,
+            step,
+            layer[WEIGHTS] + panel * PANEL * layer[INPUTS],
+            layer[INPUTS] // 4,
+            layer[STARTS] + panel * 256,
+            scales + 4 * row,
+            layer[SCALES] + panel * 256,
+            layer[BIAS] + panel * 256,
+            out + row * out_step,
+            out_step,
+            adds,
+        )
+
+
+@njit(**INLINE)
 def magnitude(numbers: Any, size: Any) -> Any:
     """The largest absolute value; at least 1e-12."""
     most = splat(f32(1e-12))

@@ -220,6 +220,17 @@ def store(typing: Any, address: Any, vector: Any) -> Any:
 
 
 @intrinsic
+def store_number(typing: Any, address: Any, number: Any) -> Any:
+    """Write one number to an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[1], _address(builder, args[0], _FLOAT))
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.float32), generate
+
+
+@intrinsic
 def store_bytes(typing: Any, address: Any, vector: Any) -> Any:
     """Write the lowest byte of each number to an address."""
 

@@ -1,4 +1,4 @@
-"""CAM++'s densely connected layers, half of its work, with int8 weights, and a part of SincNet.
+"""CAM++'s densely connected layers, with int8 weights.
 
 Where the processor has the instructions, the tile of :mod:`auricle.speech.engines.cpu.lanes` does
 them several times as fast as ONNX Runtime: a layer reads the channels of those before it where
@@ -157,22 +157,6 @@ def masks_of(
                 total += outer[n, m] * middle[m]
             result[segment, n] = f32(1) / (f32(1) + np.exp(-total))
     return result
-
-
-@njit(**OPTIONS)
-def rectify(filtered: Any, first: Any, scale: Any, shifts: Any, out: Any) -> None:
-    """What SincNet's normalisation of a window and its first pooling make of filtered sound.
-
-    The largest of three absolute values each, of ``filtered`` [filters, steps] from ``first`` on,
-    times ``scale`` plus ``shifts`` [filters], to ``out`` [filters, n].
-    """
-    for n in range(out.shape[0]):
-        row, to, shift = filtered[n, first:], out[n], shifts[n]
-        for i in range(out.shape[1]):
-            one = abs(row[3 * i] * scale + shift)
-            two = abs(row[3 * i + 1] * scale + shift)
-            three = abs(row[3 * i + 2] * scale + shift)
-            to[i] = max(one, two, three)
 
 
 @dataclass(frozen=True, slots=True)
