@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from auricle.speech.engines.cpu import lanes, stepping
+from auricle.speech.engines.cpu import arithmetic, lanes, stepping
 from auricle.speech.engines.cpu.arithmetic import HEAD, aligned, packed
-from auricle.speech.engines.cpu.attention import attend, nothing_heard
+from auricle.speech.engines.cpu.attention import MATRICES, attend, nothing_heard
 from auricle.speech.engines.cpu.encoding import convolve, rest, to_heads
 from auricle.speech.engines.cpu.times import first_frames, sharpened
 from auricle.speech.engines.cpu.weights import GROUP
@@ -147,6 +147,33 @@ def test_a_layer_of_the_encoder(frames: int) -> None:
     between = (start + expected @ joining[0].T + joining[1]).astype(np.float32)
     hidden = gelu(normalised(between) @ inner[0].T + inner[1])
     assert_alike(states, between + hidden @ outer[0].T + outer[1], 0.999)
+
+
+@pytest.mark.skipif(not lanes.USES_MATRICES, reason="this processor has no AMX")
+@pytest.mark.parametrize("frames", [6, 18, 66, 300])
+def test_matrices_calculate_what_tiles_do(frames: int) -> None:
+    """To the last bit, so that a window has the same text on processors of either kind."""
+    first, joining = (
+        packed(*layer(3 * WIDTH, WIDTH, seed=6)),
+        packed(*layer(WIDTH, WIDTH, seed=7), GROUP),
+    )
+    inner, outer = packed(*layer(512, WIDTH, seed=8)), packed(*layer(WIDTH, 512, seed=9), GROUP)
+
+    def heard(*, matrices: bool) -> F32:
+        places = [each.places.copy() for each in (first, joining, inner, outer)]
+        memory = nothing_heard(HEADS, frames)
+        memory.places[MATRICES] = matrices
+        for each in places:
+            each[arithmetic.MATRICES] = matrices
+        states, found = normal(frames, WIDTH), np.empty((frames, WIDTH), np.float32)
+        queries = np.empty((HEADS, frames, HEAD), np.uint8)
+        scales = np.empty((HEADS, frames), np.float32)
+        to_heads(states, 48, ONES, places[0], queries, scales, memory.places)
+        attend(queries, scales, memory.places, 3, found)
+        rest(states, 48, found, places[1], ONES, *places[2:])
+        return states
+
+    assert (heard(matrices=True) == heard(matrices=False)).all()
 
 
 def heads(states: F32) -> list[F32]:

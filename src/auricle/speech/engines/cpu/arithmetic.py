@@ -17,15 +17,21 @@ from numpy.typing import DTypeLike, NDArray
 
 from auricle.speech.engines.cpu.lanes import (
     LANES,
+    MATRIX,
+    MATRIX_STEPS,
     PANEL,
     TILE,
+    USES_MATRICES,
     absolute,
+    begin_matrices,
     byte_tile,
     copysign,
+    end_matrices,
     high_byte,
     keep,
     largest,
     load,
+    matrix_tile,
     maximum,
     offset,
     rint,
@@ -57,8 +63,8 @@ LOG2_E = f32(1.4426950408889634)
 _LEAST = f32(-126)
 
 
-WEIGHTS, STARTS, SCALES, BIAS, INPUTS, OUTPUTS, GROUPS = range(7)
-"""What :attr:`Linear.places` says: four addresses, three counts."""
+WEIGHTS, STARTS, SCALES, BIAS, INPUTS, OUTPUTS, GROUPS, MATRICES = range(8)
+"""What :attr:`Linear.places` says: four addresses, three counts, and whether AMX does it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,7 @@ class Linear:
     def __post_init__(self) -> None:
         arrays = self.weights, self.starts, self.scales, self.bias
         counts = self.weights.shape[1] * 4, self.scales.shape[0], self.starts.shape[0]
-        places = [*(array.ctypes.data for array in arrays), *counts]
+        places = [*(array.ctypes.data for array in arrays), *counts, USES_MATRICES]
         object.__setattr__(self, "places", np.array(places, np.int64))
 
 
@@ -149,23 +155,8 @@ def linear(
     are ``out_step`` bytes apart.
     """
     rows, inputs = states.shape
-    steps = inputs // 4
-    weights = layer[WEIGHTS] + panel * PANEL * layer[INPUTS] + group * inputs * PANEL
-    first = (group * layer[OUTPUTS] + panel * PANEL) * 4
-    for row in range(0, rows, TILE):
-        byte_tile(
-            states.ctypes.data + row * inputs,
-            inputs,
-            weights,
-            steps,
-            layer[STARTS] + first,
-            scales.ctypes.data + 4 * row,
-            layer[SCALES] + panel * 256,
-            layer[BIAS] + first,
-            out + row * out_step,
-            out_step,
-            adds,
-        )
+    place, place_scales = states.ctypes.data, scales.ctypes.data
+    _product(place, inputs, rows, inputs, place_scales, layer, panel, group, out, out_step, adds)
 
 
 @njit(**INLINE)
@@ -182,20 +173,44 @@ def linear_of_rows(
 ) -> None:
     """The same for a layer with one group, and ``rows`` of quantised numbers that begin ``step``
     bytes after each other at an address: those of a convolution overlap."""
-    for row in range(0, rows, TILE):
-        byte_tile(
-            states + row * step,
-            step,
-            layer[WEIGHTS] + panel * PANEL * layer[INPUTS],
-            layer[INPUTS] // 4,
-            layer[STARTS] + panel * 256,
-            scales + 4 * row,
-            layer[SCALES] + panel * 256,
-            layer[BIAS] + panel * 256,
-            out + row * out_step,
-            out_step,
-            adds,
-        )
+    inputs = layer[INPUTS]
+    _product(states, step, rows, inputs, scales, layer, panel, 0, out, out_step, adds)
+
+
+@njit(**OPTIONS)
+def _product(
+    states: Any, step: Any, rows: Any, inputs: Any, scales: Any, layer: Any, panel: Any,
+    group: Any, out: Any, out_step: Any, adds: Any,
+) -> None:  # fmt: skip
+    weights = layer[WEIGHTS] + panel * PANEL * layer[INPUTS] + group * inputs * PANEL
+    first = (group * layer[OUTPUTS] + panel * PANEL) * 4
+    starts, bias = layer[STARTS] + first, layer[BIAS] + first
+    factors, steps = layer[SCALES] + panel * 256, inputs // 4
+    matrices = layer[MATRICES] and rows >= MATRIX and steps % MATRIX_STEPS == 0
+    tall = MATRIX if matrices else TILE
+    if matrices:
+        begin_matrices()
+    for row in range(0, rows, tall):
+        # The last tile begins earlier, and does not write what the one before it has.
+        at = min(row, rows - tall)
+        tile_of(
+            tall, states + at * step, step, weights, steps, starts, scales + 4 * at, factors, bias,
+            out + at * out_step, out_step, adds, row - at,
+        )  # fmt: skip
+    if matrices:
+        end_matrices()
+
+
+@njit(**INLINE)
+def tile_of(
+    tall: Any, a: Any, a_step: Any, b: Any, steps: Any, start: Any, row_scales: Any, scales: Any,
+    bias: Any, out: Any, out_step: Any, adds: Any, skip: Any,
+) -> None:  # fmt: skip
+    """A tile of so many rows; see :data:`byte_tile` and :data:`matrix_tile`."""
+    if tall == MATRIX:
+        matrix_tile(a, a_step, b, steps, start, row_scales, scales, bias, out, out_step, adds, skip)
+    else:
+        byte_tile(a, a_step, b, steps, start, row_scales, scales, bias, out, out_step, adds)
 
 
 @njit(**INLINE)

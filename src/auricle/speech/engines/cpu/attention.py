@@ -23,16 +23,20 @@ from auricle.speech.engines.cpu.arithmetic import (
     f32,
     magnitude,
     quantise,
+    tile_of,
     top,
     weigh,
 )
 from auricle.speech.engines.cpu.lanes import (
     LANES,
+    MATRIX,
     PANEL,
     TILE,
+    USES_MATRICES,
+    begin_matrices,
     byte_pair,
     byte_row,
-    byte_tile,
+    end_matrices,
     keep,
     load,
     pointer,
@@ -43,8 +47,8 @@ from auricle.speech.engines.cpu.lanes import (
     whole_total,
 )
 
-KEYS, KEY_SCALES, KEY_STARTS, VALUES, VALUE_SCALES, MASK, PANELS = range(7)
-"""What :attr:`Heard.places` says: six addresses and a count."""
+KEYS, KEY_SCALES, KEY_STARTS, VALUES, VALUE_SCALES, MASK, PANELS, MATRICES = range(8)
+"""What :attr:`Heard.places` says: six addresses, a count, and whether AMX does the products."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ class Heard:
 
     def __post_init__(self) -> None:
         addresses = [array.ctypes.data for array in (*self.arrays, self.mask)]
-        places = [*addresses, self.keys.shape[1]]
+        places = [*addresses, self.keys.shape[1], USES_MATRICES]
         object.__setattr__(self, "places", np.array(places, np.int64))
 
     @property
@@ -129,21 +133,29 @@ def attend(queries: Any, scales: Any, heard: Any, shares: Any, out: Any) -> None
     ``shares``."""
     heads, frames = scales.shape
     panels = heard[PANELS]
-    room, tiles = panels * PANEL, frames // TILE
+    room = panels * PANEL
+    tall = MATRIX if heard[MATRICES] and frames >= MATRIX else TILE
+    tiles = -(-frames // tall)
     for n in prange(heads * shares):
         head, share = n // shares, n % shares
-        scores = np.empty((TILE, room), np.float32)
-        high, low = np.empty((TILE, room), np.uint8), np.empty((TILE, room), np.uint8)
-        factors = np.empty((2, TILE), np.float32)
+        scores = np.empty((tall, room), np.float32)
+        high, low = np.empty((tall, room), np.uint8), np.empty((tall, room), np.uint8)
+        factors = np.empty((2, tall), np.float32)
         nothing, ones = np.zeros(PANEL, np.float32), np.ones(PANEL, np.float32)
         value_scales = heard[VALUE_SCALES] + head * room * 4
         most = top(value_scales, room)
         values = heard[VALUES] + head * room * HEAD
+        if tall == MATRIX:
+            begin_matrices()
         for tile in range(share * tiles // shares, (share + 1) * tiles // shares):
-            first = head * frames + tile * TILE
+            # The last tile begins earlier, and does not write what the one before it has.
+            at = min(tile * tall, frames - tall)
+            skip = tile * tall - at
+            first = head * frames + at
             for panel in range(panels):
                 place = head * room + panel * PANEL
-                byte_tile(
+                tile_of(
+                    tall,
                     queries.ctypes.data + first * HEAD,
                     HEAD,
                     heard[KEYS] + place * HEAD,
@@ -155,28 +167,33 @@ def attend(queries: Any, scales: Any, heard: Any, shares: Any, out: Any) -> None
                     scores.ctypes.data + 4 * panel * PANEL,
                     4 * room,
                     0,
+                    skip,
                 )
-            for row in range(TILE):
+            for row in range(skip, tall):
                 line = scores.ctypes.data + row * room * 4
                 to_high, to_low = high.ctypes.data + row * room, low.ctypes.data + row * room
                 share_ = weigh(line, value_scales, most, room, to_high, to_low)
                 factors[1, row] = share_ * most / f32(65535)
                 factors[0, row] = factors[1, row] * f32(256)
-            to = out.ctypes.data + (tile * TILE * heads + head) * HEAD * 4
+            to = out.ctypes.data + (at * heads + head) * HEAD * 4
             for byte, part in ((0, high), (1, low)):
-                byte_tile(
+                tile_of(
+                    tall,
                     part.ctypes.data,
                     room,
                     values,
                     room // 4,
                     nothing.ctypes.data,
-                    factors.ctypes.data + 4 * byte * TILE,
+                    factors.ctypes.data + 4 * byte * tall,
                     ones.ctypes.data,
                     nothing.ctypes.data,
                     to,
                     heads * HEAD * 4,
                     byte,
+                    skip,
                 )
+        if tall == MATRIX:
+            end_matrices()
         keep((scores, high, low, factors, nothing, ones))
 
 

@@ -9,7 +9,9 @@ with ``+ - * /`` and the functions below, :func:`store`. :data:`Lanes` are float
 
 from __future__ import annotations
 
+import ctypes
 import operator
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -20,17 +22,37 @@ from numba.extending import intrinsic, models, overload, register_model
 
 WIDE = frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512vnni"})
 NARROW = frozenset({"avx2", "fma", "avxvnni"})
+MATRICES = WIDE | {"amx-tile", "amx-int8"}
+
+
+def _features() -> set[str]:
+    """What the processor that numba compiles for can do."""
+    if config.CPU_FEATURES is None:
+        return {name for name, there in binding.get_host_cpu_features().items() if there}
+    return {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
 
 
 def _width() -> int:
-    """Numbers of 32 bits in a vector, for the processor that numba compiles for; 0 if it lacks
-    the instructions."""
-    if config.CPU_FEATURES is None:
-        has = {name for name, there in binding.get_host_cpu_features().items() if there}
-    else:
-        has = {name[1:] for name in config.CPU_FEATURES.split(",") if name.startswith("+")}
+    """Numbers of 32 bits in a vector; 0 if the processor lacks the instructions."""
+    has = _features()
     return 16 if has >= WIDE else 8 if has >= NARROW else 0
 
+
+_HAS_MATRICES = _features() >= MATRICES
+
+
+def _granted() -> bool:
+    """Ask Linux for the registers of AMX, which it gives to processes that ask (its
+    Documentation/arch/x86/xstate.rst)."""
+    if platform.system() != "Linux":
+        return False
+    arch_prctl, request, tile_data = 158, 0x1023, 18
+    return bool(ctypes.CDLL(None).syscall(arch_prctl, request, tile_data) == 0)
+
+
+USES_MATRICES = _HAS_MATRICES and _granted()
+"""Whether products of matrices go through AMX. Kernels are told so at each call: they are compiled
+for a processor and kept, and another process may not be given its registers."""
 
 SUPPORTED = _width() > 0
 """Whether this processor has the instructions that the kernels are made of."""
@@ -42,6 +64,11 @@ PANEL = 64
 
 TILE = 6
 """Rows of a tile: with all of a panel, as many sums as a processor with AVX-512 has registers."""
+
+MATRIX = 16
+"""Rows of a tile of AMX."""
+MATRIX_STEPS = 16
+"""Four inputs each that it takes at a time."""
 
 _ENCODED = "llvm.x86.avx512.vpdpbusd.{}"
 
@@ -260,7 +287,7 @@ def _columns(rows: int) -> int:
 class _Tile:
     """Writes the code of one tile: rows of ``a`` times a panel of ``b``."""
 
-    def __init__(self, builder: Any, rows: int, quads: bool, arguments: tuple[Any, ...]) -> None:
+    def __init__(self, builder: Any, rows: int, *, quads: bool, arguments: tuple[Any, ...]) -> None:
         self._builder, self._rows, self._quads = builder, rows, quads
         (self._a, self._a_step, self._b, self._steps, self._start) = arguments[:5]
         (self._row_scales, self._scales, self._bias, self._out, self._out_step) = arguments[5:10]
@@ -337,27 +364,32 @@ class _Tile:
         scales = [_load(builder, self._at(self._scales, first + n)) for n in vectors]
         bias = [_load(builder, self._at(self._bias, first + n)) for n in vectors]
         outs = self._every_row(self._out, self._out_step)
-        four = ir.Constant(_LONG, 4)
-        row_scales = self._every_row(self._row_scales, four)
-        adds = builder.icmp_signed("!=", self._adds, ir.Constant(_LONG, 0))
-        for m in range(self._rows):
-            scale = _splat(builder, _load(builder, row_scales[m], _FLOAT), _FLOATS)
-            places = [self._at(outs[m], first + n) for n in vectors]
-            found = []
-            for n in vectors:
-                number = builder.sitofp(sums[m][n], _FLOATS) if self._quads else sums[m][n]
-                both = builder.fmul(scale, scales[n], flags=_FAST)
-                found.append(
-                    _call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, [number, both, bias[n]])
-                )
-            with builder.if_else(adds) as (then, otherwise):
-                with then:
-                    for place, each in zip(places, found, strict=True):
-                        there = _load(builder, place)
-                        _store(builder, builder.fadd(there, each, flags=_FAST), place)
-                with otherwise:
-                    for place, each in zip(places, found, strict=True):
-                        _store(builder, each, place)
+        row_scales = self._every_row(self._row_scales, ir.Constant(_LONG, 4))
+        for row, scale, out in zip(sums, row_scales, outs, strict=True):
+            places = [self._at(out, first + n) for n in vectors]
+            _finish_row(builder, row, scale, scales, bias, places, self._adds)
+
+
+def _finish_row(
+    builder: Any, sums: list[Any], row_scale: Any, scales: list[Any], bias: list[Any],
+    places: list[Any], adds: Any,
+) -> None:  # fmt: skip
+    """Scale a row's sums, add the bias and what was there if ``adds``, and write."""
+    scale = _splat(builder, _load(builder, row_scale, _FLOAT), _FLOATS)
+    found = []
+    for one, factor, more in zip(sums, scales, bias, strict=True):
+        number = builder.sitofp(one, _FLOATS) if one.type == _INTS else one
+        both = builder.fmul(scale, factor, flags=_FAST)
+        found.append(_call(builder, f"llvm.fma.v{LANES}f32", _FLOATS, [number, both, more]))
+    some = builder.icmp_signed("!=", adds, ir.Constant(_LONG, 0))
+    with builder.if_else(some) as (then, otherwise):
+        with then:
+            for place, each in zip(places, found, strict=True):
+                there = _load(builder, place)
+                _store(builder, builder.fadd(there, each, flags=_FAST), place)
+        with otherwise:
+            for place, each in zip(places, found, strict=True):
+                _store(builder, each, place)
 
 
 def _tile(rows: int, *, quads: bool) -> Any:
@@ -367,7 +399,7 @@ def _tile(rows: int, *, quads: bool) -> Any:
         scales: Any, bias: Any, out: Any, out_step: Any, adds: Any,
     ) -> Any:  # fmt: skip
         def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            _Tile(builder, rows, quads, args).write()
+            _Tile(builder, rows, quads=quads, arguments=args).write()
             return context.get_dummy_value()
 
         return types.void(*[types.int64] * 11), generate
@@ -392,6 +424,142 @@ byte_pair = _tile(2, quads=True)
 
 float_tile = _tile(TILE, quads=False)
 """The same for float32: ``b`` is ``[steps, 64]``, and nothing is read from ``start``."""
+
+
+class _Matrix:
+    """Writes the code of a tile for AMX: the same as :class:`_Tile` for :data:`MATRIX` rows.
+
+    Four registers hold sums, one the rows, and one what they are multiplied by. There are two more,
+    but where another thread shares the core, a processor waits for registers that are used in turn
+    (docs/experiments.md).
+    """
+
+    _ROWS, _WEIGHTS = 4, 5
+
+    def __init__(self, builder: Any, arguments: tuple[Any, ...]) -> None:
+        self._builder, self._arguments = builder, arguments
+        room = ir.ArrayType(_INT, MATRIX * PANEL)
+        self._room = cgutils.alloca_once(builder, room)
+        self._room.align = 64
+
+    def write(self) -> None:
+        builder, (a, a_step, b, steps) = self._builder, self._arguments[:4]
+        columns = range(PANEL // LANES)
+        for n in columns:
+            self._do("tilezero", n)
+        before = builder.block
+        loop, after = builder.append_basic_block("loop"), builder.append_basic_block("after")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        step, row, panel = builder.phi(_LONG), builder.phi(_LONG), builder.phi(_LONG)
+        self._do("tileloadd64", self._ROWS, row, a_step)
+        for n in columns:
+            self._do("tileloadd64", self._WEIGHTS, self._at(panel, n), self._line)
+            self._do("tdpbusd", n, self._ROWS, self._WEIGHTS)
+        following = builder.add(step, ir.Constant(_LONG, MATRIX_STEPS))
+        right = builder.add(row, ir.Constant(_LONG, 4 * MATRIX_STEPS))
+        below = builder.add(panel, ir.Constant(_LONG, 4 * PANEL * MATRIX_STEPS))
+        builder.cbranch(builder.icmp_signed("<", following, steps), loop, after)
+        zero = ir.Constant(_LONG, 0)
+        for phi, begin, end in ((step, zero, following), (row, a, right), (panel, b, below)):
+            phi.add_incoming(begin, before)
+            phi.add_incoming(end, loop)
+        builder.position_at_end(after)
+        room = builder.ptrtoint(self._room, _LONG)
+        for n in columns:
+            self._do("tilestored64", n, self._at(room, n), self._line)
+        self._finish(room)
+
+    def _finish(self, room: Any) -> None:
+        """What is done to the sums of any tile, row by row."""
+        builder, (start, row_scales, scales, bias, out, out_step, adds, skip) = (
+            self._builder,
+            self._arguments[4:],
+        )
+        columns = range(PANEL // LANES)
+        starts = [_load(builder, self._at(start, n), _INTS) for n in columns]
+        factors = [_load(builder, self._at(scales, n)) for n in columns]
+        more = [_load(builder, self._at(bias, n)) for n in columns]
+        one, last = ir.Constant(_LONG, 1), ir.Constant(_LONG, MATRIX)
+        with cgutils.for_range_slice(builder, skip, last, one) as (number, _):
+            place = builder.add(room, builder.mul(number, self._line))
+            sums = [
+                builder.add(_load(builder, self._at(place, n), _INTS), starts[n]) for n in columns
+            ]
+            row_scale = builder.add(row_scales, builder.mul(number, ir.Constant(_LONG, 4)))
+            to = builder.add(out, builder.mul(number, out_step))
+            places = [self._at(to, n) for n in columns]
+            _finish_row(builder, sums, row_scale, factors, more, places, adds)
+
+    @property
+    def _line(self) -> Any:
+        """Bytes from one line of a panel to the next."""
+        return ir.Constant(_LONG, 4 * PANEL)
+
+    def _at(self, address: Any, vector: int) -> Any:
+        return self._builder.add(address, ir.Constant(_LONG, 4 * LANES * vector))
+
+    def _do(self, name: str, *operands: Any) -> None:
+        """An instruction; numbers are registers, the first of what follows is an address."""
+        builder = self._builder
+        given = [ir.Constant(_BYTE, each) for each in operands if isinstance(each, int)]
+        rest = [each for each in operands if not isinstance(each, int)]
+        if rest:
+            given += [_address(builder, rest[0], _BYTE), rest[1]]
+        _call(builder, f"llvm.x86.{name}", ir.VoidType(), given)
+
+
+def _matrix_tile() -> Any:
+    @intrinsic
+    def tile(
+        typing: Any, a: Any, a_step: Any, b: Any, steps: Any, start: Any, row_scales: Any,
+        scales: Any, bias: Any, out: Any, out_step: Any, adds: Any, skip: Any,
+    ) -> Any:  # fmt: skip
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            if _HAS_MATRICES:
+                _Matrix(builder, args).write()
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 12), generate
+
+    return tile
+
+
+matrix_tile = _matrix_tile()
+"""The same as :data:`byte_tile` for :data:`MATRIX` rows, of which the first ``skip`` are not
+written; ``steps`` is a multiple of :data:`MATRIX_STEPS`. Between :func:`begin_matrices` and
+:func:`end_matrices`, and only if :data:`USES_MATRICES`."""
+
+_SHAPES = bytes([1, *[0] * 15, *[64, 0] * 8, *[0] * 16, *[MATRIX] * 8, *[0] * 8])
+"""All eight registers: 16 rows of 64 bytes."""
+
+
+@intrinsic
+def begin_matrices(typing: Any) -> Any:
+    """Take AMX's registers, for this thread."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _HAS_MATRICES:
+            shapes = cgutils.global_constant(
+                builder, "matrix_shapes", ir.Constant(ir.ArrayType(_BYTE, 64), bytearray(_SHAPES))
+            )
+            place = builder.bitcast(shapes, _BYTE.as_pointer())
+            _call(builder, "llvm.x86.ldtilecfg", ir.VoidType(), [place])
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def end_matrices(typing: Any) -> Any:
+    """Give them back."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _HAS_MATRICES:
+            _call(builder, "llvm.x86.tilerelease", ir.VoidType(), [])
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @intrinsic
