@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from auricle.speech.engines.cpu import arithmetic, lanes, stepping
 from auricle.speech.engines.cpu.arithmetic import HEAD, aligned, packed
 from auricle.speech.engines.cpu.attention import MATRICES, attend, nothing_heard
-from auricle.speech.engines.cpu.encoding import convolve, rest, to_heads
+from auricle.speech.engines.cpu.encoding import convolve, halve, rest, to_heads
 from auricle.speech.engines.cpu.times import first_frames, sharpened
 from auricle.speech.engines.cpu.weights import GROUP
 
@@ -107,22 +107,30 @@ def test_the_feed_forward_layers_are_added() -> None:
     assert_alike(states, expected)
 
 
-def test_convolution_with_positions() -> None:
-    weight, bias, frames = (
-        normal(WIDTH, 3, 80) / np.float32(8),
-        normal(WIDTH, seed=1),
-        normal(26, 80, seed=2),
-    )
-    positions = normal(12, WIDTH, seed=3)
+def test_the_two_convolutions() -> None:
+    first, first_bias = normal(WIDTH, 3, 80) / np.float32(8), normal(WIDTH, seed=1)
+    second, second_bias = normal(WIDTH, 3, WIDTH, seed=4) / np.float32(16), normal(WIDTH, seed=5)
+    frames, positions = normal(26, 80, seed=2), normal(12, WIDTH, seed=3)
     frames[0] = frames[-1] = 0
     panels = aligned((WIDTH // 64, 240, 64), np.float32)
-    panels[...] = weight.reshape(WIDTH // 64, 64, 240).transpose(0, 2, 1)
-    out = np.empty((12, WIDTH), np.float32)
-    convolve(frames, 2, panels, bias, positions, out)
-    seen = np.stack([frames[2 * n : 2 * n + 3].reshape(-1) for n in range(12)])
-    summed: F32 = seen @ weight.reshape(WIDTH, -1).T + bias
-    expected = gelu(summed) + positions
-    np.testing.assert_allclose(out, expected, atol=1e-4)
+    panels[...] = first.reshape(WIDTH // 64, 64, 240).transpose(0, 2, 1)
+    bytes_, scales = np.full((2, 13, WIDTH), 128, np.uint8), np.zeros((4, 2, 13), np.float32)
+    convolve(frames, panels, first_bias, bytes_, scales)
+    seen = np.stack([frames[n : n + 3].reshape(-1) for n in range(24)])
+    heard = np.pad(gelu(seen @ first.reshape(WIDTH, -1).T + first_bias), ((1, 1), (0, 0)))
+    found = (bytes_.astype(np.float32) - 128) * np.repeat(scales.transpose(1, 2, 0), 64, axis=2)
+    assert_alike(found.swapaxes(0, 1).reshape(26, WIDTH), heard)
+    taps = [
+        [
+            packed(part, second_bias * (n == m == 0))
+            for m, part in enumerate(np.split(tap, 4, axis=1))
+        ]
+        for n, tap in enumerate(second.transpose(1, 0, 2))
+    ]
+    out, places = np.empty((12, WIDTH), np.float32), [[each.places for each in tap] for tap in taps]
+    halve(bytes_, scales, 6, np.array(places), positions, out)
+    seen = np.stack([heard[2 * n : 2 * n + 3].reshape(-1) for n in range(12)])
+    assert_alike(out, gelu(seen @ second.reshape(WIDTH, -1).T + second_bias) + positions)
 
 
 @pytest.mark.parametrize("frames", [6, 66, 300])

@@ -278,18 +278,21 @@ def power_of_two(exponent: Any) -> Any:
 
 @njit(**INLINE)
 def gelu(numbers: Any, size: Any) -> None:
-    """``x * Phi(x)`` in place; erf after Abramowitz and Stegun 7.1.26 (1.5e-7)."""
+    """``x * Phi(x)`` in place, ``Phi(x) - 1/2`` as an odd polynomial up to 4.35 (least squares at
+    Chebyshev points; 3e-5 of what it should be)."""
     for i in range(0, size, LANES):
         x = load(numbers + 4 * i)
-        z = absolute(x) * f32(0.7071067811865476)
-        t = f32(1) / (f32(0.3275911) * z + f32(1))
-        tail = f32(1.061405429) * t - f32(1.453152027)
-        tail = tail * t + f32(1.421413741)
-        tail = tail * t - f32(0.284496736)
-        tail = (tail * t + f32(0.254829592)) * t
-        erf = f32(1) - tail * power_of_two(z * z * -LOG2_E)
-        half = x * f32(0.5)
-        store(numbers + 4 * i, half * copysign(erf, x) + half)
+        near = copysign(f32(0) - maximum(f32(0) - absolute(x), f32(-4.35)), x)
+        square = near * near
+        half = f32(3.80224457e-11) * square - f32(3.94031504e-9)
+        half = half * square + f32(1.80282599e-7)
+        half = half * square - f32(4.83604036e-6)
+        half = half * square + f32(8.54580169e-5)
+        half = half * square - f32(1.06221602e-3)
+        half = half * square + f32(9.66856492e-3)
+        half = half * square - f32(6.61227017e-2)
+        half = half * square + f32(3.98793702e-1)
+        store(numbers + 4 * i, x * (near * half + f32(0.5)))
 
 
 @njit(**INLINE)
