@@ -27,7 +27,7 @@ from auricle.speech.diarization.spectrum import FRAME, HOP, spectra
 
 STEP = 150
 """Frames (2.5 s) from one window to the next."""
-BATCH, TOGETHER = 36, 6
+BATCH, TOGETHER = 32, 16
 """Windows that are heard at a time, and how many of them go through the network together."""
 
 PIECE = 1_000

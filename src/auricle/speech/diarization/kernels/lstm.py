@@ -19,6 +19,7 @@ from auricle.speech.engines.cpu.arithmetic import (
     INLINE,
     INPUTS,
     LOG2_E,
+    MATRICES,
     OPTIONS,
     SCALES,
     STARTS,
@@ -30,12 +31,16 @@ from auricle.speech.engines.cpu.arithmetic import (
 )
 from auricle.speech.engines.cpu.lanes import (
     LANES,
+    MATRIX,
     PANEL,
     TILE,
+    begin_matrices,
     byte_row,
     byte_tile,
+    end_matrices,
     keep,
     load,
+    matrix_tile,
     maximum,
     offset,
     rint,
@@ -125,6 +130,8 @@ def hear(given: Any, scales: Any, inward: Any, onward: Any, back: Any, out: Any)
                 step,
                 0,
             )
+        if onward[MATRICES]:
+            begin_matrices()
         for number in range(count):
             frame = first + (count - 1 - number if back else number)
             at = gates.ctypes.data + (frame * windows - begin) * step
@@ -135,6 +142,8 @@ def hear(given: Any, scales: Any, inward: Any, onward: Any, back: Any, out: Any)
             for window in range(windows):
                 cell = cells.ctypes.data + window * 4 * HIDDEN
                 remember(at + window * step, cell, state + window * width)
+        if onward[MATRICES]:
+            end_matrices()
     keep((gates, cells, states, units, given, scales, out))
 
 
@@ -148,6 +157,12 @@ def onwards(
     factors, bias = layer[SCALES] + panel * 256, layer[BIAS] + panel * 256
     out = at + panel * 4 * PANEL
     row = 0
+    while layer[MATRICES] and row + MATRIX <= windows:
+        matrix_tile(
+            state + row * state_step, state_step, weights, steps, starts, units,
+            factors, bias, out + row * to, to, 1, 0,
+        )  # fmt: skip
+        row += MATRIX
     while row + TILE <= windows:
         byte_tile(
             state + row * state_step, state_step, weights, steps, starts, units,
