@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from faster_whisper.vad import get_vad_model
 
+from auricle.speech import vad
+from auricle.speech.engines.cpu import SUPPORTED
 from auricle.speech.vad import LOUD, VoiceActivity
 from sounds import read_wav, tone
 
@@ -27,6 +30,20 @@ def test_a_stream_hears_what_the_whole_would(voice: VoiceActivity, recording: Pa
     reference = get_vad_model()(padded)[: -(-len(samples) // 512)].reshape(-1)
     for block in (200_000, 96_000):  # blocks that are loud enough not to be raised
         np.testing.assert_allclose(heard(voice, samples, block), reference, atol=1e-4)
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="this processor has no VNNI")
+@pytest.mark.parametrize("count", [1, 7, 32])
+def test_kernels_say_what_the_graph_says(
+    count: int, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = VoiceActivity().stream()
+    monkeypatch.setattr(vad, "SUPPORTED", False)
+    exact = VoiceActivity().stream()
+    samples = speech(recording)
+    for first in range(0, 3 * count * 512, count * 512):  # what one call leaves goes into the next
+        part = samples[first : first + count * 512]
+        np.testing.assert_allclose(ours.feed(part), exact.feed(part), atol=1e-4)
 
 
 def test_whispering_at_minus_50_db_is_heard(voice: VoiceActivity, recording: Path) -> None:

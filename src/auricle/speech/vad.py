@@ -7,12 +7,15 @@ given at once. It answers the probability of speech for each frame of 32 ms.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+from auricle.speech.engines.cpu import SUPPORTED
 
 FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / 16_000
@@ -32,6 +35,10 @@ AT_ONCE = 32
 """Frames that the network is given at once: with more, they leave the processor's caches."""
 
 F32 = NDArray[np.float32]
+
+Network = Callable[[F32, F32, F32], F32]
+"""Frames ``[count, 576]`` and the LSTM's two states ``[128]``, which it changes, to
+probabilities."""
 
 
 class Stream(Protocol):
@@ -54,27 +61,20 @@ class VoiceActivity:
     """The loaded network; :meth:`stream` starts on one recording. Thread-safe."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        path = files("faster_whisper") / "assets" / "silero_vad_v6.onnx"
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        path = Path(str(files("faster_whisper"))) / "assets" / "silero_vad_v6.onnx"
+        self._network = _kernels(path) if SUPPORTED else _graph(path)
 
     def stream(self) -> VoiceStream:
         """Start on a recording."""
-        return VoiceStream(self._session)
+        return VoiceStream(self._network)
 
 
 class VoiceStream:
     """Turns the samples of one recording into speech probabilities, block by block."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self._session = session
-        self._h = np.zeros((1, 1, 128), np.float32)
-        self._c = np.zeros((1, 1, 128), np.float32)
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._hidden, self._cell = np.zeros(128, np.float32), np.zeros(128, np.float32)
         self._pending: F32 = np.zeros(_CONTEXT, np.float32)
         self._level = 0.0
 
@@ -91,16 +91,8 @@ class VoiceStream:
         view = np.lib.stride_tricks.sliding_window_view(pending, _CONTEXT + FRAME_SAMPLES)
         frames = np.ascontiguousarray(view[: count * FRAME_SAMPLES : FRAME_SAMPLES])
         self._pending = pending[count * FRAME_SAMPLES :]
-        return np.concatenate(
-            [self._run(frames[at : at + AT_ONCE]) for at in range(0, count, AT_ONCE)]
-        )
-
-    def _run(self, frames: F32) -> F32:
-        output, self._h, self._c = self._session.run(
-            None, {"input": frames, "h": self._h, "c": self._c}
-        )
-        probabilities: F32 = np.asarray(output, np.float32).reshape(-1)
-        return probabilities
+        parts = [frames[at : at + AT_ONCE] for at in range(0, count, AT_ONCE)]
+        return np.concatenate([self._network(part, self._hidden, self._cell) for part in parts])
 
     def _raised(self, samples: F32) -> F32:
         """Raise quiet sound: the network misses speech at -50 dB."""
@@ -111,3 +103,33 @@ class VoiceStream:
         self._level = max(peak, MEMORY * self._level)
         gain = min(MOST_GAIN, max(1.0, LOUD / max(self._level, 1e-9)))
         return (samples * np.float32(gain)).clip(-1, 1)
+
+
+def _kernels(path: Path) -> Network:
+    """The network by kernels of our own."""
+    import onnx  # noqa: PLC0415  (only where a model is loaded)
+    from onnx import numpy_helper  # noqa: PLC0415
+
+    from auricle.speech.silero import Silero  # noqa: PLC0415
+
+    tensors = onnx.load(path).graph.initializer
+    return Silero({tensor.name: numpy_helper.to_array(tensor) for tensor in tensors})
+
+
+def _graph(path: Path) -> Network:
+    """The network by ONNX Runtime."""
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def hear(frames: F32, hidden: F32, cell: F32) -> F32:
+        states = {"h": hidden[None, None], "c": cell[None, None]}
+        output, after, kept = session.run(None, {"input": frames, **states})
+        hidden[:], cell[:] = after[0, 0], kept[0, 0]
+        return np.asarray(output, np.float32).reshape(-1)
+
+    return hear

@@ -18,7 +18,6 @@ from auricle.speech.engines.cpu.arithmetic import (
     BIAS,
     INLINE,
     INPUTS,
-    LOG2_E,
     MATRICES,
     OPTIONS,
     SCALES,
@@ -27,7 +26,7 @@ from auricle.speech.engines.cpu.arithmetic import (
     Linear,
     linear_of_rows,
     packed,
-    power_of_two,
+    power_of_e,
 )
 from auricle.speech.engines.cpu.lanes import (
     LANES,
@@ -41,10 +40,8 @@ from auricle.speech.engines.cpu.lanes import (
     keep,
     load,
     matrix_tile,
-    maximum,
     offset,
     rint,
-    splat,
     store,
     store_bytes,
     whole,
@@ -60,19 +57,10 @@ UNIT = np.float32(1 / 127)
 """What a byte's step is worth, for numbers between -1 and 1."""
 ZERO = 128
 """The byte that means nothing."""
-_MOST = np.float32(40)
 
 f32 = np.float32
 F32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-
-
-@njit(**INLINE)
-def power_of_e(negative: Any) -> Any:
-    """``exp(-x)`` for each lane of ``x``, between 2**-40 and 2**40: products of three of them are
-    still float32 numbers."""
-    exponent = maximum(negative * -LOG2_E, splat(-_MOST))
-    return power_of_two(splat(f32(0)) - maximum(splat(f32(0)) - exponent, splat(-_MOST)))
 
 
 @njit(**INLINE)

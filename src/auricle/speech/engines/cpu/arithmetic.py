@@ -61,6 +61,7 @@ f32 = np.float32
 
 LOG2_E = f32(1.4426950408889634)
 _LEAST = f32(-126)
+_MOST = f32(40)
 
 
 WEIGHTS, STARTS, SCALES, BIAS, INPUTS, OUTPUTS, GROUPS, MATRICES = range(8)
@@ -274,6 +275,14 @@ def power_of_two(exponent: Any) -> Any:
     power = power * part + f32(6.9314719e-1)
     power = power * part + f32(1.0)
     return times_power(power, near)
+
+
+@njit(**INLINE)
+def power_of_e(negative: Any) -> Any:
+    """``exp(-x)`` for each lane of ``x``, between 2**-40 and 2**40: products of three of them are
+    still float32 numbers."""
+    exponent = maximum(negative * -LOG2_E, splat(-_MOST))
+    return power_of_two(splat(f32(0)) - maximum(splat(f32(0)) - exponent, splat(-_MOST)))
 
 
 @njit(**INLINE)

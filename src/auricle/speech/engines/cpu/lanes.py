@@ -425,6 +425,9 @@ byte_pair = _tile(2, quads=True)
 float_tile = _tile(TILE, quads=False)
 """The same for float32: ``b`` is ``[steps, 64]``, and nothing is read from ``start``."""
 
+float_row = _tile(1, quads=False)
+"""The same for one row."""
+
 
 class _Matrix:
     """Writes the code of a tile for AMX: the same as :class:`_Tile` for :data:`MATRIX` rows.
