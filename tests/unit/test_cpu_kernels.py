@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from auricle.speech import mel
 from auricle.speech.engines.cpu import arithmetic, lanes, stepping
 from auricle.speech.engines.cpu.arithmetic import HEAD, aligned, packed
 from auricle.speech.engines.cpu.attention import MATRICES, attend, nothing_heard
 from auricle.speech.engines.cpu.encoding import convolve, halve, rest, to_heads
+from auricle.speech.engines.cpu.spectrum import log_mel
 from auricle.speech.engines.cpu.times import first_frames, sharpened
 from auricle.speech.engines.cpu.weights import GROUP
 
@@ -105,6 +107,17 @@ def test_the_feed_forward_layers_are_added() -> None:
     expected = states + gelu(normalised(states) @ inner[0].T + inner[1]) @ outer[0].T + outer[1]
     stepping.feed_forward(states, ONES, first.places, second.places)
     assert_alike(states, expected)
+
+
+@pytest.mark.parametrize("n_mels", [80, 128])
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 4.2, 30.0])
+def test_spectra_are_those_of_a_fast_transform(seconds: float, n_mels: int) -> None:
+    noise = normal(round(seconds * 16_000)) / np.float32(10)
+    tone = np.sin(np.arange(len(noise)) * 0.3).astype(np.float32)
+    for samples in (noise, tone):
+        np.testing.assert_allclose(
+            log_mel(samples, n_mels), mel.log_mel(samples, n_mels), atol=1e-3
+        )
 
 
 def test_the_two_convolutions() -> None:

@@ -17,23 +17,34 @@ SAMPLE_RATE = 16_000
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 FRAMES = 3000
 """Frames of a window: one every 10 ms."""
-_FFT = 400
-_HOP = 160
+FFT = 400
+HOP = 160
+"""Samples of a frame, and from one to the next."""
 
 F32 = NDArray[np.float32]
 
 
 def log_mel(samples: F32, n_mels: int) -> F32:
     """Return ``[n_mels, 3000]`` float32 for at most 30 s of samples at 16 kHz."""
-    padded = np.zeros(WINDOW_SAMPLES + _FFT, np.float32)
-    half = _FFT // 2
-    padded[half : half + len(samples)] = samples
-    padded[:half] = padded[half + 1 : _FFT + 1][::-1]  # reflected, as torch.stft centres frames
-    frames = np.lib.stride_tricks.sliding_window_view(padded, _FFT)[: FRAMES * _HOP : _HOP]
-    spectrum = np.fft.rfft(frames * _hann(), axis=1)
+    frames = np.lib.stride_tricks.sliding_window_view(padded(samples), FFT)[: FRAMES * HOP : HOP]
+    spectrum = np.fft.rfft(frames * window(), axis=1)
     mel = np.empty((n_mels, FRAMES), np.float32)
     pairs = spectrum.view(np.float32).reshape(FRAMES, -1, 2)
-    filtered(pairs, _filters(n_mels), _bands(n_mels), mel)
+    filtered(pairs, filters(n_mels), edges(n_mels), mel)
+    return logarithm(mel)
+
+
+def padded(samples: F32) -> F32:
+    """Samples with silence up to 30 s; reflected at the beginning, as torch.stft centres frames."""
+    found = np.zeros(WINDOW_SAMPLES + FFT, np.float32)
+    half = FFT // 2
+    found[half : half + len(samples)] = samples
+    found[:half] = found[half + 1 : FFT + 1][::-1]
+    return found
+
+
+def logarithm(mel: F32) -> F32:
+    """Whisper's scale for what its filters let through."""
     logged = np.log10(np.maximum(mel, 1e-10))
     result: F32 = (np.maximum(logged, logged.max() - 8.0) + 4.0) / 4.0
     return result
@@ -65,27 +76,29 @@ def bands(filters: F32) -> NDArray[np.int64]:
 
 
 @cache
-def _bands(n_mels: int) -> NDArray[np.int64]:
-    return bands(_filters(n_mels))
+def edges(n_mels: int) -> NDArray[np.int64]:
+    """Where each of Whisper's filters begins and ends."""
+    return bands(filters(n_mels))
 
 
 @cache
-def _hann() -> F32:
-    return np.hanning(_FFT + 1)[:-1].astype(np.float32)
+def window() -> F32:
+    """Hann's ``[400]``, periodic."""
+    return np.hanning(FFT + 1)[:-1].astype(np.float32)
 
 
 @cache
-def _filters(n_mels: int) -> F32:
+def filters(n_mels: int) -> F32:
     """Triangular filters ``[n_mels, 201]``, equal in area, on Slaney's mel scale."""
-    edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
-    bins = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)
-    widths = np.diff(edges)
-    ramps = edges[:, None] - bins[None, :]
+    corners = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), n_mels + 2))
+    bins = np.fft.rfftfreq(FFT, 1 / SAMPLE_RATE)
+    widths = np.diff(corners)
+    ramps = corners[:, None] - bins[None, :]
     rising = -ramps[:-2] / widths[:-1, None]
     falling = ramps[2:] / widths[1:, None]
-    area = 2.0 / (edges[2:] - edges[:-2])
-    filters: F32 = (np.maximum(0, np.minimum(rising, falling)) * area[:, None]).astype(np.float32)
-    return filters
+    area = 2.0 / (corners[2:] - corners[:-2])
+    found: F32 = (np.maximum(0, np.minimum(rising, falling)) * area[:, None]).astype(np.float32)
+    return found
 
 
 _LINEAR_HZ = 200.0 / 3

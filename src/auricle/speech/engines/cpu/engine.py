@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from auricle.speech.engines.cpu.checkpoint import Checkpoint
 from auricle.speech.engines.cpu.decoding import Decoder, Row, Search
 from auricle.speech.engines.cpu.encoding import Encoder, Window
+from auricle.speech.engines.cpu.spectrum import log_mel
 from auricle.speech.engines.cpu.times import first_frames, sharpened
 from auricle.speech.engines.ctranslate2 import (
     CONTEXT,
@@ -24,7 +25,7 @@ from auricle.speech.engines.ctranslate2 import (
     EncodedBatch,
 )
 from auricle.speech.engines.protocol import Align, Aligned, Ask, Decode, Decoded, Detect, Encode
-from auricle.speech.mel import FRAMES, SAMPLE_RATE, log_mel
+from auricle.speech.mel import FRAMES, SAMPLE_RATE
 from auricle.speech.tokens import WhisperTokens
 
 F32 = NDArray[np.float32]
