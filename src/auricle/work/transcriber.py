@@ -25,7 +25,7 @@ from auricle.speech.pipeline import EngineAccess, transcribe
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Watcher
 from auricle.speech.scheduler import ANYTIME, Claim, Scheduler
 from auricle.speech.selftest import times_real_time
-from auricle.speech.vad import VoiceActivity
+from auricle.speech.vad import FRAME_SAMPLES, VoiceActivity
 from auricle.transcript import Transcript
 from auricle.work.cores import threads
 from auricle.work.device import gpu
@@ -188,4 +188,5 @@ def prepare(settings: Settings, store: ModelStore, model: Model) -> None:
     elif model.kind == "speech" and store.speeds.measured(model) is None:
         engine = load(settings, store, model.id)
         warm_up(engine)
+        VoiceActivity().stream().feed(np.zeros(FRAME_SAMPLES, np.float32))
         store.speeds.note(model, times_real_time(engine))
