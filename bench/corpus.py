@@ -19,6 +19,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from auricle.core.ids import new_id
 from auricle.media import SAMPLE_RATE, MediaPool
+from auricle.models import ModelStore
 from auricle.speech import SpeechOptions
 from auricle.speech.engines import Engine
 from auricle.speech.engines.batched import Batched
@@ -30,6 +31,7 @@ from auricle.transcript import Transcript
 from auricle.transcript.languages import UNSPACED
 from auricle.work.cores import available_cores
 from auricle.work.memory import keep_memory
+from auricle.work.speakers import Asked, Speakers
 from auricle.work.transcriber import BATCH, decoding_for
 
 ROOT = Path(__file__).parent.parent
@@ -109,6 +111,7 @@ class Auricle:
         self._media = MediaPool()
         self._voice = VoiceActivity()
         self._access = access()
+        self._speakers = Speakers(ModelStore(MODEL.parent))
 
     def transcribe(self, item: Item) -> Transcript:
         """Transcribe one recording in its language."""
@@ -120,6 +123,15 @@ class Auricle:
     def text(self, item: Item) -> str:
         """What was said."""
         return self.transcribe(item).text
+
+    def told_apart(self, item: Item) -> Transcript:
+        """The same with speakers, as requests get it that say nothing about them."""
+        with (SPEECH / item["path"]).open("rb") as file:
+            blocks = self._media.decode(file, item["path"], max_seconds=1e6)
+            options = SpeechOptions(language=language(item))
+            with self._speakers.beside(blocks, Asked(diarize=True)) as listening:
+                found = transcribe(listening.blocks, self._access, options, voice=self._voice)
+                return listening.told(found)
 
 
 class FasterWhisper:

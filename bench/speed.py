@@ -19,19 +19,21 @@ def run() -> None:
     items = manifest("longform")
     seconds = sum(item["seconds"] for item in items)
     ours, theirs = Auricle(), FasterWhisper(word_times=True)
-    for system in (ours, theirs):
-        system.text(items[0])
-    pairs = [
-        (seconds / _took(ours.text, items), seconds / _took(theirs.text, items))
+    for transcribe in (ours.text, ours.told_apart, theirs.text):
+        transcribe(items[0])
+    rounds = [
+        tuple(seconds / _took(each, items) for each in (ours.text, theirs.text, ours.told_apart))
         for _ in range(ROUNDS)
     ]
-    for a, b in pairs:
-        print(f"auricle {a:6.1f} x   faster-whisper {b:6.1f} x   ratio {a / b:5.2f}")
-    ratios = [a / b for a, b in pairs]
+    for a, b, c in rounds:
+        print(f"auricle {a:6.1f} x   faster-whisper {b:6.1f} x   ratio {a / b:5.2f}   ", end="")
+        print(f"with speakers {c:6.1f} x")
+    ratios = [a / b for a, b, _ in rounds]
     report(
         "speed",
-        times_real_time=round(statistics.median(a for a, _ in pairs), 1),
-        faster_whisper=round(statistics.median(b for _, b in pairs), 1),
+        times_real_time=round(statistics.median(a for a, _, _ in rounds), 1),
+        faster_whisper=round(statistics.median(b for _, b, _ in rounds), 1),
+        with_speakers=round(statistics.median(c for _, _, c in rounds), 1),
         ratio=round(statistics.median(ratios), 2),
         ratios=[round(min(ratios), 2), round(max(ratios), 2)],
         other_ways={
@@ -44,7 +46,7 @@ def _peer(batch_size: int, beam_size: int) -> Callable[[Item], str]:
     return FasterWhisper(word_times=True, batch_size=batch_size, beam_size=beam_size).text
 
 
-def _took(transcribe: Callable[[Item], str], items: list[Item]) -> float:
+def _took(transcribe: Callable[[Item], object], items: list[Item]) -> float:
     started = time.monotonic()
     for item in items:
         transcribe(item)
