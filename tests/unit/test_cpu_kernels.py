@@ -290,7 +290,7 @@ def test_processors_with_vectors_of_half_the_width() -> None:
     environment = os.environ | narrow
     said = subprocess.check_output([sys.executable, "-c", program], env=environment, text=True)
     assert said.split() == ["True", "8"]
-    names = "linear or encoder or window or chosen"
+    names = "linear or encoder or window or chosen or convolutions or spectra"
     command = [
         sys.executable,
         "-m",

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from faster_whisper.vad import get_vad_model
 
-from auricle.speech import vad
 from auricle.speech.engines.cpu import SUPPORTED
-from auricle.speech.vad import LOUD, VoiceActivity
+from auricle.speech.vad import LOUD, VoiceActivity, VoiceStream, by_graph, by_kernels
 from sounds import read_wav, tone
 
 
@@ -34,12 +33,8 @@ def test_a_stream_hears_what_the_whole_would(voice: VoiceActivity, recording: Pa
 
 @pytest.mark.skipif(not SUPPORTED, reason="this processor has no VNNI")
 @pytest.mark.parametrize("count", [1, 7, 32])
-def test_kernels_say_what_the_graph_says(
-    count: int, recording: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = VoiceActivity().stream()
-    monkeypatch.setattr(vad, "SUPPORTED", False)
-    exact = VoiceActivity().stream()
+def test_kernels_say_what_the_graph_says(count: int, recording: Path) -> None:
+    ours, exact = VoiceStream(by_kernels()), VoiceStream(by_graph())
     samples = speech(recording)
     for first in range(0, 3 * count * 512, count * 512):  # what one call leaves goes into the next
         part = samples[first : first + count * 512]

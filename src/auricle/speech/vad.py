@@ -15,8 +15,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from auricle.speech.engines.cpu import SUPPORTED
-
 FRAME_SAMPLES = 512
 FRAME_S = FRAME_SAMPLES / 16_000
 _CONTEXT = 64
@@ -61,8 +59,10 @@ class VoiceActivity:
     """The loaded network; :meth:`stream` starts on one recording. Thread-safe."""
 
     def __init__(self) -> None:
-        path = Path(str(files("faster_whisper"))) / "assets" / "silero_vad_v6.onnx"
-        self._network = _kernels(path) if SUPPORTED else _graph(path)
+        # Imported here: it takes a second, for which the start of a worker need not wait.
+        from auricle.speech.engines.cpu import SUPPORTED  # noqa: PLC0415
+
+        self._network = (by_kernels if SUPPORTED else by_graph)()
 
     def stream(self) -> VoiceStream:
         """Start on a recording."""
@@ -105,26 +105,32 @@ class VoiceStream:
         return (samples * np.float32(gain)).clip(-1, 1)
 
 
-def _kernels(path: Path) -> Network:
+def _path() -> Path:
+    return Path(str(files("faster_whisper"))) / "assets" / "silero_vad_v6.onnx"
+
+
+def by_kernels() -> Network:
     """The network by kernels of our own."""
-    import onnx  # noqa: PLC0415  (only where a model is loaded)
+    import onnx  # noqa: PLC0415
     from onnx import numpy_helper  # noqa: PLC0415
 
     from auricle.speech.silero import Silero  # noqa: PLC0415
 
-    tensors = onnx.load(path).graph.initializer
+    tensors = onnx.load(_path()).graph.initializer
     return Silero({tensor.name: numpy_helper.to_array(tensor) for tensor in tensors})
 
 
-def _graph(path: Path) -> Network:
-    """The network by ONNX Runtime."""
+def by_graph() -> Network:
+    """The network by ONNX Runtime, for other processors."""
     import onnxruntime  # noqa: PLC0415
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(_path()), options, providers=["CPUExecutionProvider"]
+    )
 
     def hear(frames: F32, hidden: F32, cell: F32) -> F32:
         states = {"h": hidden[None, None], "c": cell[None, None]}
