@@ -37,12 +37,11 @@ from auricle.speech.engines.cpu.lanes import (
 
 CHANNELS = 32
 FRAME = 4 * CHANNELS
-"""Bytes of a frame's numbers."""
+"""Bytes of a frame in float32."""
 PAIR = 2 * CHANNELS
-"""Bytes, of eight bits each, from one row to the next."""
-BEFORE = 1
-ROOM = 3
-"""Frames of zeros before the first and, all in all, beside the others."""
+"""Bytes of two frames as they are quantised, from one row to the next; and outputs of a row."""
+BEFORE, ROOM = 1, 3
+"""Frames of zeros before the first, and together with those after the last."""
 ROWS = 8 * TILE
 """Pairs of frames whose sums stay in a core's cache."""
 
@@ -194,7 +193,7 @@ class Head:
     def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
         net = CamPlusPlus(weights)
         kernel, bias = net.folded("head.conv1", "head.bn1")
-        self._kernel = np.ascontiguousarray(_pairs(kernel[:, :, :, :]).transpose(0, 2, 1))
+        self._kernel = np.ascontiguousarray(_pairs(kernel).transpose(0, 2, 1))
         self._bias = np.tile(bias, 2)
         self._blocks = [
             _Block(net, f"head.layer{layer}.{n}", stride=2 - n) for layer in (1, 2) for n in (0, 1)
