@@ -81,7 +81,7 @@ class Voice:
         return f"account {owner.account}" if owner.account else f"address {owner.network}"
 
     async def make(self, customer: Customer, request: Request) -> Sound:
-        """Have sound made; returns when it begins to come. It is counted at its end.
+        """Have sound made; returns when it begins to come. It is counted with its last piece.
 
         Raises :class:`Unavailable` while no worker is there or too much waits,
         :class:`ModelNotInstalled`, :class:`NoCredits`, and what is wrong with the request.
@@ -93,15 +93,21 @@ class Voice:
         except BaseException:
             await events.aclose()
             raise
-        return Sound(about, self._pieces(customer, events))
+        return Sound(about, self._pieces(customer, events, about.bytes))
 
     async def _pieces(
-        self, customer: Customer, events: AsyncGenerator[Any]
+        self, customer: Customer, events: AsyncGenerator[Any], size: int | None
     ) -> AsyncGenerator[bytes]:
+        """The pieces, of which there are ``size`` bytes, if that is known."""
+        given = 0
         async with aclosing(events):
             async for event in events:
+                given += len(event["data"])
+                if given == size:  # who has all of it may go, and this would end here
+                    await db.run(self._texts.count, customer)
                 yield event["data"]
-        await db.run(self._texts.count, customer)
+        if given != size:
+            await db.run(self._texts.count, customer)
 
     async def _events(self, request: Request, address: str) -> AsyncGenerator[Any]:
         method, params = type(request).__name__.lower(), msgspec.to_builtins(request)
