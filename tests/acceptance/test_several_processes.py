@@ -229,7 +229,7 @@ def test_limits_of_concurrency_hold_across_web_processes(ours: Site, talks: Talk
             answer = send(ours.webs[number % 2], keys[plan], talk)
             if answer.status_code == 429:
                 refusals.append(answer)
-            else:
+            elif answer.status_code != 503:  # workers may be too busy to say that they live
                 assert answer.status_code == 200, answer.text
             return answer.status_code == 200
 
