@@ -51,6 +51,17 @@ def logarithm(mel: F32) -> F32:
 
 
 @njit(cache=True, nogil=True, fastmath=True)
+def let_through(power: Any, filters: Any, bands: Any, out: Any) -> None:
+    """What ``filters`` [n_mels, frequencies], which are not 0 in their ``bands`` only, let through
+    of one frame's ``power``, to ``out`` [n_mels]."""
+    for mel in range(filters.shape[0]):
+        total = np.float32(0)
+        for n in range(bands[mel, 0], bands[mel, 1]):
+            total += filters[mel, n] * power[n]
+        out[mel] = total
+
+
+@njit(cache=True, nogil=True, fastmath=True)
 def filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
     """Power of ``spectrum`` [frames, 201, 2] by ``filters`` [n_mels, 201], which are not 0 in their
     ``bands`` [n_mels, 2] only.
@@ -62,11 +73,7 @@ def filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
     for frame in range(spectrum.shape[0]):
         for n in range(spectrum.shape[1]):
             power[n] = spectrum[frame, n, 0] ** 2 + spectrum[frame, n, 1] ** 2
-        for mel in range(filters.shape[0]):
-            total = np.float32(0)
-            for n in range(bands[mel, 0], bands[mel, 1]):
-                total += filters[mel, n] * power[n]
-            out[mel, frame] = total
+        let_through(power, filters, bands, out[:, frame])
 
 
 def bands(filters: F32) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, aligned, power_of_e
+from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, aligned, remembered, shown
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     PANEL,
@@ -147,15 +147,11 @@ def listen(
             )
         said = splat(f32(0))
         for i in range(0, 4 * HIDDEN, 4 * LANES):
-            put = power_of_e(load(row + i)) + f32(1)
-            shown = power_of_e(load(row + 4 * HIDDEN + i)) + f32(1)
-            kept = power_of_e(load(row + 8 * HIDDEN + i)) + f32(1)
-            new = power_of_e(load(row + 12 * HIDDEN + i) * f32(2))
-            state = load(cell.ctypes.data + i) / kept
-            state = state + (f32(1) - new) / (put * (new + f32(1)))
+            put, kept = load(row + i), load(row + 8 * HIDDEN + i)
+            new = load(row + 12 * HIDDEN + i)
+            state = remembered(put, kept, new, load(cell.ctypes.data + i))
             store(cell.ctypes.data + i, state)
-            spread = power_of_e(state * f32(2))
-            answer = (f32(1) - spread) / (shown * (spread + f32(1)))
+            answer = shown(load(row + 4 * HIDDEN + i), state)
             store(hidden.ctypes.data + i, answer)
             said = said + maximum(answer, splat(f32(0))) * load(ending.ctypes.data + i)
         out[frame] = f32(1) / (f32(1) + np.exp(-(total(said) + bias)))

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from auricle.speech.diarization.graphs import BLOCKS, CamPlusPlus
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, Linear, linear, packed
+from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, Linear, linear, packed_unsigned
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     TILE,
@@ -199,7 +199,10 @@ class DenseLayers:
             transit = f"xvector.transit{number}"
             factors, shifts = net.factors(f"{transit}.nonlinear.batchnorm")
             kernel = net.weights(f"{transit}.linear.weight")[:, :, 0]
-            self._blocks.append((block, _Transit(size, factors, shifts, _unsigned(kernel))))
+            nothing = np.zeros(len(kernel), np.float32)
+            self._blocks.append(
+                (block, _Transit(size, factors, shifts, packed_unsigned(kernel, nothing)))
+            )
             size //= 2
         self._last = net.factors("xvector.out_nonlinear.batchnorm")
 
@@ -229,7 +232,8 @@ def _layer(net: CamPlusPlus, name: str, size: int, dilation: int) -> _Layer:
     factors, shifts = net.factors(f"{name}.nonlinear1.batchnorm")
     kernel, bias = net.folded(f"{name}.linear1", f"{name}.nonlinear2.batchnorm")
     local = net.weights(f"{name}.cam_layer.linear_local.weight")
-    one, two, three = (_unsigned(local[:, :, tap]) for tap in range(3))
+    nothing = np.zeros(len(local), np.float32)
+    one, two, three = (packed_unsigned(local[:, :, tap], nothing) for tap in range(3))
     masks = [
         np.ascontiguousarray(net.weights(f"{name}.cam_layer.{part}"))
         for part in ("linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias")
@@ -239,14 +243,8 @@ def _layer(net: CamPlusPlus, name: str, size: int, dilation: int) -> _Layer:
         dilation,
         factors,
         shifts,
-        _unsigned(kernel[:, :, 0], bias),
+        packed_unsigned(kernel[:, :, 0], bias),
         (one, two, three),
         np.stack([each.places for each in (one, two, three)]),
         (masks[0][:, :, 0].copy(), masks[1], masks[2][:, :, 0].copy(), masks[3]),
     )
-
-
-def _unsigned(weight: F32, bias: F32 | None = None) -> Linear:
-    """A linear layer for inputs that are never negative."""
-    layer = packed(weight, np.zeros(len(weight), np.float32) if bias is None else bias)
-    return Linear(layer.weights, np.zeros_like(layer.starts), layer.scales, layer.bias)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from auricle.speech.diarization.graphs import CamPlusPlus
 from auricle.speech.diarization.spectrum import BANDS
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, Linear, linear_of_rows, packed
+from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, linear_of_rows, packed_unsigned
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     PANEL,
@@ -203,7 +203,7 @@ class Head:
         # From [channel, band] to [band, channel], and from taps outside to taps inside.
         bands = kernel.shape[1] // CHANNELS
         kernel = kernel.reshape(WIDTH, CHANNELS, bands, TAPS).transpose(0, 3, 2, 1)
-        self._join = _unsigned(np.ascontiguousarray(kernel).reshape(WIDTH, -1), bias)
+        self._join = packed_unsigned(np.ascontiguousarray(kernel).reshape(WIDTH, -1), bias)
 
     def __call__(self, spectra: F32) -> F32:
         """``[frames, 80]`` to ``[frames / 2, 128]``; an even number of frames."""
@@ -234,7 +234,7 @@ class _Taps:
         kernel, bias = net.folded(conv, batchnorm)
         nothing = np.zeros(PAIR, np.float32)
         self._layers = [
-            _unsigned(tap, nothing if number else np.tile(bias, 2))
+            packed_unsigned(tap, nothing if number else np.tile(bias, 2))
             for number, tap in enumerate(_pairs(kernel))
         ]
         self.places: Places = np.stack([layer.places for layer in self._layers])
@@ -289,9 +289,3 @@ def _pairs(kernel: F32) -> F32:
         first = second + (3 - taps) // 2
         found[:, second, :, first : first + taps] = kernel
     return found.reshape(bands, 2 * outputs, 4 * inputs)
-
-
-def _unsigned(weight: F32, bias: F32) -> Linear:
-    """A layer for inputs that are never negative."""
-    layer = packed(weight, bias)
-    return Linear(layer.weights, np.zeros_like(layer.starts), layer.scales, layer.bias)

@@ -26,7 +26,8 @@ from auricle.speech.engines.cpu.arithmetic import (
     Linear,
     linear_of_rows,
     packed,
-    power_of_e,
+    remembered,
+    shown,
 )
 from auricle.speech.engines.cpu.lanes import (
     LANES,
@@ -65,23 +66,13 @@ Bytes = NDArray[np.uint8]
 
 @njit(**INLINE)
 def remember(gates: Any, cell: Any, out: Any) -> None:
-    """One step of one row: ``cell`` [128] becomes sigmoid(f) * cell + sigmoid(i) * tanh(g), the
-    bytes at ``out`` sigmoid(o) * tanh(cell); ``gates`` are i, f, g, o, 128 each.
-
-    With e(x) = exp(-x), sigmoid(x) is 1 / (1 + e(x)) and tanh(x) (1 - e(2x)) / (1 + e(2x)): on one
-    denominator, there are two divisions instead of five.
-    """
+    """One step of one row: the ``cell`` [128] changes, and what is handed on goes to ``out`` as
+    bytes; ``gates`` are input, forget, cell and output, 128 each. All are addresses."""
     for i in range(0, 4 * HIDDEN, 4 * LANES):
-        put = power_of_e(load(gates + i)) + f32(1)
-        kept = power_of_e(load(gates + 4 * HIDDEN + i)) + f32(1)
-        new = power_of_e(load(gates + 8 * HIDDEN + i) * f32(2))
-        both = put * (new + f32(1))
-        state = load(cell + i) * both + kept - new * kept
-        state = state / (kept * both)
+        put, kept = load(gates + i), load(gates + 4 * HIDDEN + i)
+        state = remembered(put, kept, load(gates + 8 * HIDDEN + i), load(cell + i))
         store(cell + i, state)
-        shown = power_of_e(load(gates + 12 * HIDDEN + i)) + f32(1)
-        spread = power_of_e(state * f32(2))
-        answer = (f32(127) - spread * f32(127)) / (shown * (spread + f32(1)))
+        answer = shown(load(gates + 12 * HIDDEN + i), state) * f32(127)
         store_bytes(out + i // 4, offset(whole(rint(answer))))
 
 

@@ -119,6 +119,12 @@ def packed(weight: F32, bias: F32, group: int = 0, factors: F32 | None = None) -
     return Linear(whole_, starts, scales, biases)
 
 
+def packed_unsigned(weight: F32, bias: F32) -> Linear:
+    """The same for inputs that are never negative: they are stored as they are, from 0 to 255."""
+    layer = packed(weight, bias)
+    return Linear(layer.weights, np.zeros_like(layer.starts), layer.scales, layer.bias)
+
+
 # Without fastmath, which would multiply by the scale's reciprocal.
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def quantise_weights(
@@ -283,6 +289,26 @@ def power_of_e(negative: Any) -> Any:
     still float32 numbers."""
     exponent = maximum(negative * -LOG2_E, splat(-_MOST))
     return power_of_two(splat(f32(0)) - maximum(splat(f32(0)) - exponent, splat(-_MOST)))
+
+
+@njit(**INLINE)
+def remembered(put: Any, kept: Any, new: Any, cell: Any) -> Any:
+    """The cell of an LSTM after a step: sigmoid(kept) * cell + sigmoid(put) * tanh(new).
+
+    With e(x) = exp(-x), sigmoid(x) is 1 / (1 + e(x)) and tanh(x) (1 - e(2x)) / (1 + e(2x)): on one
+    denominator, there is one division instead of three.
+    """
+    put, kept = power_of_e(put) + f32(1), power_of_e(kept) + f32(1)
+    new = power_of_e(new * f32(2))
+    both = put * (new + f32(1))
+    return (cell * both + kept - new * kept) / (kept * both)
+
+
+@njit(**INLINE)
+def shown(gate: Any, cell: Any) -> Any:
+    """What an LSTM hands on: sigmoid(gate) * tanh(cell)."""
+    spread = power_of_e(cell * f32(2))
+    return (f32(1) - spread) / ((power_of_e(gate) + f32(1)) * (spread + f32(1)))
 
 
 @njit(**INLINE)

@@ -512,26 +512,22 @@ class _Matrix:
         _call(builder, f"llvm.x86.{name}", ir.VoidType(), given)
 
 
-def _matrix_tile() -> Any:
-    @intrinsic
-    def tile(
-        typing: Any, a: Any, a_step: Any, b: Any, steps: Any, start: Any, row_scales: Any,
-        scales: Any, bias: Any, out: Any, out_step: Any, adds: Any, skip: Any,
-    ) -> Any:  # fmt: skip
-        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            if _HAS_MATRICES:
-                _Matrix(builder, args).write()
-            return context.get_dummy_value()
+@intrinsic
+def matrix_tile(
+    typing: Any, a: Any, a_step: Any, b: Any, steps: Any, start: Any, row_scales: Any,
+    scales: Any, bias: Any, out: Any, out_step: Any, adds: Any, skip: Any,
+) -> Any:  # fmt: skip
+    """The same as :data:`byte_tile` for :data:`MATRIX` rows, of which the first ``skip`` are not
+    written; ``steps`` is a multiple of :data:`MATRIX_STEPS`. Between :func:`begin_matrices` and
+    :func:`end_matrices`, and only if :data:`USES_MATRICES`."""
 
-        return types.void(*[types.int64] * 12), generate
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _HAS_MATRICES:
+            _Matrix(builder, args).write()
+        return context.get_dummy_value()
 
-    return tile
+    return types.void(*[types.int64] * 12), generate
 
-
-matrix_tile = _matrix_tile()
-"""The same as :data:`byte_tile` for :data:`MATRIX` rows, of which the first ``skip`` are not
-written; ``steps`` is a multiple of :data:`MATRIX_STEPS`. Between :func:`begin_matrices` and
-:func:`end_matrices`, and only if :data:`USES_MATRICES`."""
 
 _SHAPES = bytes([1, *[0] * 15, *[64, 0] * 8, *[0] * 16, *[MATRIX] * 8, *[0] * 8])
 """All eight registers: 16 rows of 64 bytes."""

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 
 from auricle.speech.engines.cpu.arithmetic import F32, INLINE, PARALLEL, aligned
 from auricle.speech.engines.cpu.lanes import PANEL, TILE, float_tile, keep
-from auricle.speech.mel import FFT, FRAMES, HOP, edges, filters, logarithm, padded, window
+from auricle.speech.mel import (
+    FFT,
+    FRAMES,
+    HOP,
+    edges,
+    filters,
+    let_through,
+    logarithm,
+    padded,
+    window,
+)
 
 HALF, QUARTER = FFT // 2, FFT // 4
 TERMS = QUARTER + 1
@@ -68,11 +78,7 @@ def mel_of(samples: Any, window: Any, table: Any, filters: Any, edges: Any, out:
                 power[2 * n] = even[n] * even[n] + even_sine[n] * even_sine[n]
             for n in range(QUARTER):
                 power[2 * n + 1] = odd[n] * odd[n] + odd_sine[n] * odd_sine[n]
-            for mel in range(filters.shape[0]):
-                total = np.float32(0)
-                for n in range(edges[mel, 0], edges[mel, 1]):
-                    total += filters[mel, n] * power[n]
-                out[mel, tile * TILE + row] = total
+            let_through(power, filters, edges, out[:, tile * TILE + row])
         keep((folded, found, ones, nothing))
 
 
