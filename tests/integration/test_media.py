@@ -74,8 +74,12 @@ def test_formats_are_read_by_their_content(
     assert probe(media, tmp_path, content).duration == pytest.approx(2.0, abs=0.3)
 
 
-def test_the_first_track_with_sound_is_taken(media: MediaPool, tmp_path: Path) -> None:
-    content = encode(TONE, "mp4", "aac", 48_000, tracks=3)
+@pytest.mark.parametrize("seconds", [2.0, 0.1])
+def test_the_first_track_with_sound_is_taken(
+    media: MediaPool, tmp_path: Path, seconds: float
+) -> None:
+    part = TONE[: round(len(TONE) * seconds / 2)]
+    content = encode(part, "mp4", "aac", 48_000, tracks=3)
     assert pitch(decode(media, tmp_path, content)) == pytest.approx(440, abs=3)
 
 
@@ -169,6 +173,7 @@ def test_silence_that_was_not_sent_is_put_back(media: MediaPool, tmp_path: Path)
     loud = np.flatnonzero(np.abs(samples) > 0.1) / SAMPLE_RATE
     assert loud.max() == pytest.approx(7.0, abs=0.2)
     assert not ((loud > 2.3) & (loud < 4.7)).any()
+    assert loud[loud < 3].max() == pytest.approx(2.0, abs=0.05)
 
 
 def test_lost_packets_do_not_shift_what_follows(media: MediaPool, tmp_path: Path) -> None:

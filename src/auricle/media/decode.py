@@ -13,6 +13,7 @@ from typing import IO, Any
 
 import av
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -32,6 +33,9 @@ SOUND_PEAK = 5e-4
 SHORTEST_GAP_S, LONGEST_GAP_S = 0.2, 600.0
 """Holes in a stream's timestamps within these bounds are filled with silence: recorders that send
 nothing while nobody speaks (Opus DTX in WebM) would otherwise shift all that follows."""
+
+JOINED_S = 0.25
+"""Seconds of sound that are resampled and mixed down at a time, or a frame where that is longer."""
 
 FORMATS = (
     "aac,ac3,eac3,aiff,amr,amrnb,amrwb,ape,asf,au,avi,caf,dts,f4v,flac,flv,g722,gsm,loas,"
@@ -238,11 +242,18 @@ def _track_with_sound(source: Source, max_seconds: float) -> int:
         for track, frame in _frames(container, tracks):
             for piece in resamplers[track].push(frame):
                 left -= len(piece)
-                if np.abs(piece).max(initial=0) >= SOUND_PEAK:
+                if _sounds(piece):
                     sounding.add(track)
             if 0 in sounding or left < 0:
-                break
+                return 0
+        for track, resampler in enumerate(resamplers):
+            if any(_sounds(piece) for piece in resampler.flush()):
+                sounding.add(track)
         return min(sounding, default=0)
+
+
+def _sounds(piece: NDArray[np.float32]) -> bool:
+    return bool(np.abs(piece).max(initial=0) >= SOUND_PEAK)
 
 
 def _tracks(container: InputContainer) -> list[AudioStream]:
@@ -277,6 +288,7 @@ def _mono(container: InputContainer, stream: AudioStream) -> Iterator[NDArray[np
     for _, frame in _frames(container, (stream,)):
         gap = clock.gap_before(frame)
         if gap:
+            yield from resampler.flush()
             yield np.zeros(int(gap * SAMPLE_RATE), np.float32)
         yield from resampler.push(frame)
     yield from resampler.flush()
@@ -307,10 +319,14 @@ class _Clock:
 
 
 class _Resampler:
-    """Resamples and mixes down; starts afresh where the stream changes its format."""
+    """Resamples and mixes down; starts afresh where the stream changes its format.
+
+    Frames are short (26 ms in an MP3), and joined first: each costs as much as a long one.
+    """
 
     def __init__(self) -> None:
         self._resampler: AudioResampler | None = None
+        self._joined = AudioFifo()
         self._mixer = Mixer()
         self._format: tuple[str, int, str] | None = None
 
@@ -320,16 +336,24 @@ class _Resampler:
             yield from self.flush()
             self._format = found
             self._resampler = AudioResampler("flt", frame.layout, SAMPLE_RATE)
-        assert self._resampler is not None
+            self._joined = AudioFifo()
         frame.pts = None  # the clock above deals with time
-        for out in self._resampler.resample(frame):
-            yield self._mixer.mix(_planes(out))
+        self._joined.write(frame)
+        if self._joined.samples >= JOINED_S * frame.sample_rate:
+            yield from self._mixed(self._joined.read())
 
     def flush(self) -> Iterator[NDArray[np.float32]]:
+        """What is left; frames may follow."""
+        if self._joined.samples:
+            yield from self._mixed(self._joined.read())
         if self._resampler is not None:
-            for out in self._resampler.resample(None):
-                yield self._mixer.mix(_planes(out))
-            self._resampler = None
+            yield from self._mixed(None)
+        self._resampler, self._format = None, None
+
+    def _mixed(self, frame: AudioFrame | None) -> Iterator[NDArray[np.float32]]:
+        assert self._resampler is not None
+        for out in self._resampler.resample(frame):
+            yield self._mixer.mix(_planes(out))
 
 
 def _planes(frame: AudioFrame) -> NDArray[np.float32]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-MEMORY = 0.95
-"""How much of the running correlations stays from one piece to the next."""
+MEMORY = 0.6
+"""How much of the running correlations stays from one piece, a quarter of a second, to the next."""
 
 OPPOSED = -0.5
 """Channels correlated below this are taken for phase-inverted, above minus this for in phase."""
