@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from auricle.speech import mel
+from auricle.speech import compiled, mel
 from auricle.speech.engines.cpu import arithmetic, lanes, stepping
 from auricle.speech.engines.cpu.arithmetic import HEAD, aligned, packed
 from auricle.speech.engines.cpu.attention import MATRICES, attend, nothing_heard
@@ -348,3 +348,13 @@ def test_a_clear_diagonal_is_found() -> None:
     for token in range(4):
         weights[token, token * 10 : token * 10 + 10] = 1
     assert first_frames(weights).tolist() == [0, 10, 20, 30]
+
+
+def test_kept_kernels_are_stale_when_another_kernel_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They contain each other, and numba looks at each one's own file only."""
+    locator = to_heads._cache._impl.locator  # numba has no public way to ask
+    before = locator.get_source_stamp()
+    monkeypatch.setattr(compiled, "_sources", lambda: b"another")
+    assert locator.get_source_stamp() != before

@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import OPTIONS
+
 SAMPLE_RATE = 16_000
 WINDOW_SAMPLES = 30 * SAMPLE_RATE
 FRAMES = 3000
@@ -50,7 +52,7 @@ def logarithm(mel: F32) -> F32:
     return result
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(**OPTIONS)
 def let_through(power: Any, filters: Any, bands: Any, out: Any) -> None:
     """What ``filters`` [n_mels, frequencies], which are not 0 in their ``bands`` only, let through
     of one frame's ``power``, to ``out`` [n_mels]."""
@@ -61,7 +63,7 @@ def let_through(power: Any, filters: Any, bands: Any, out: Any) -> None:
         out[mel] = total
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(**OPTIONS)
 def filtered(spectrum: Any, filters: Any, bands: Any, out: Any) -> None:
     """Power of ``spectrum`` [frames, 201, 2] by ``filters`` [n_mels, 201], which are not 0 in their
     ``bands`` [n_mels, 2] only.

@@ -15,7 +15,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, aligned, remembered, shown
+from auricle.speech.compiled import INLINE, OPTIONS
+from auricle.speech.engines.cpu.arithmetic import aligned, remembered, shown
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     PANEL,

@@ -16,8 +16,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import INLINE, OPTIONS
 from auricle.speech.diarization.graphs import BLOCKS, CamPlusPlus
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, Linear, linear, packed_unsigned
+from auricle.speech.engines.cpu.arithmetic import Linear, linear, packed_unsigned
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     TILE,

@@ -15,9 +15,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import INLINE, OPTIONS
 from auricle.speech.diarization.graphs import CamPlusPlus
 from auricle.speech.diarization.spectrum import BANDS
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, linear_of_rows, packed_unsigned
+from auricle.speech.engines.cpu.arithmetic import linear_of_rows, packed_unsigned
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     PANEL,

@@ -14,12 +14,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import INLINE, OPTIONS
 from auricle.speech.engines.cpu.arithmetic import (
     BIAS,
-    INLINE,
     INPUTS,
     MATRICES,
-    OPTIONS,
     SCALES,
     STARTS,
     WEIGHTS,

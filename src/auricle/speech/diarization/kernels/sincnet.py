@@ -13,9 +13,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import INLINE, OPTIONS
 from auricle.speech.engines.cpu.arithmetic import (
-    INLINE,
-    OPTIONS,
     linear_of_rows,
     packed,
     quantise,

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import DTypeLike, NDArray
 
+from auricle.speech.compiled import INLINE, OPTIONS
 from auricle.speech.engines.cpu.lanes import (
     LANES,
     MATRIX,
@@ -23,14 +24,15 @@ from auricle.speech.engines.cpu.lanes import (
     TILE,
     USES_MATRICES,
     absolute,
+    as_float,
     begin_matrices,
     byte_tile,
     copysign,
     end_matrices,
-    high_byte,
     keep,
     largest,
     load,
+    mantissa,
     matrix_tile,
     maximum,
     offset,
@@ -38,6 +40,7 @@ from auricle.speech.engines.cpu.lanes import (
     splat,
     store,
     store_bytes,
+    store_halves,
     times_power,
     total,
     whole,
@@ -47,15 +50,6 @@ F32 = NDArray[np.float32]
 
 HEAD = 64
 """Numbers of an attention head; the same in all Whisper models."""
-
-OPTIONS: dict[str, Any] = {
-    "fastmath": True,
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-}
-PARALLEL = OPTIONS | {"parallel": True}
-INLINE = OPTIONS | {"inline": "always"}
 
 f32 = np.float32
 
@@ -332,26 +326,55 @@ def gelu(numbers: Any, size: Any) -> None:
 
 @njit(**INLINE)
 def top(numbers: Any, size: Any) -> Any:
-    """The largest."""
-    most = load(numbers)
-    for i in range(LANES, size, LANES):
-        most = maximum(most, load(numbers + 4 * i))
-    return largest(most)
+    """The largest. ``size`` is a multiple of four vectors, as in :func:`weigh`."""
+    step = 4 * LANES
+    one, two = load(numbers), load(numbers + step)
+    three, four = load(numbers + 2 * step), load(numbers + 3 * step)
+    for i in range(4 * step, 4 * size, 4 * step):
+        place = numbers + i
+        one, two = maximum(one, load(place)), maximum(two, load(place + step))
+        three = maximum(three, load(place + 2 * step))
+        four = maximum(four, load(place + 3 * step))
+    return largest(maximum(maximum(one, two), maximum(three, four)))
+
+
+@njit(**INLINE)
+def rough_power_of_two(bits: Any) -> Any:
+    """``2**(bits / 2**23 - 127)`` to 7e-4, at least 2**-125, with half of the instructions.
+
+    As a whole number, ``bits`` are a float between whose powers of two lie straight lines; what
+    these are wrong by is a polynomial of the mantissa (smallest greatest error).
+    """
+    straight = as_float(whole(maximum(bits, f32(2 * 2**23))))
+    place = mantissa(straight)
+    right = f32(0.70747255) - f32(0.10644492) * place
+    right = right * place - f32(1.37730315)
+    right = right * place + f32(1.7756128)
+    return straight * right
 
 
 @njit(**INLINE)
 def weigh(scores: Any, scales: Any, most: Any, size: Any, high: Any, low: Any) -> Any:
     """``exp(scores - max)`` in place, and that times the values' scales (0..``most``) as 16 bits in
-    two bytes; returns 1 / the sum of the powers. One byte would make nothing of the many weak
-    weights of a long window."""
-    greatest = top(scores, size) * LOG2_E
+    two bytes, in the order of :func:`store_halves`; returns 1 / the sum of the powers. One byte
+    would make nothing of the many weak weights of a long window."""
+    scale = LOG2_E * f32(2**23)
+    shift = f32(127 * 2**23) - top(scores, size) * scale
     factor = f32(65535) / most
     summed = splat(f32(0))
-    for i in range(0, size, LANES):
-        power = power_of_two(load(scores + 4 * i) * LOG2_E - greatest)
-        store(scores + 4 * i, power)
-        summed = summed + power
-        weight = whole(power * (load(scales + 4 * i) * factor))
-        store_bytes(high + i, high_byte(weight))
-        store_bytes(low + i, weight)
+    for i in range(0, size, 4 * LANES):
+        first = _weight(scores, scales, i, scale, shift, factor)
+        second = _weight(scores, scales, i + LANES, scale, shift, factor)
+        third = _weight(scores, scales, i + 2 * LANES, scale, shift, factor)
+        fourth = _weight(scores, scales, i + 3 * LANES, scale, shift, factor)
+        summed = summed + ((first[0] + second[0]) + (third[0] + fourth[0]))
+        store_halves(high + i, low + i, first[1], second[1], third[1], fourth[1])
     return f32(1) / total(summed)
+
+
+@njit(**INLINE)
+def _weight(scores: Any, scales: Any, i: Any, scale: Any, shift: Any, factor: Any) -> Any:
+    """A vector of powers, which replace the scores, and of weights."""
+    power = rough_power_of_two(load(scores + 4 * i) * scale + shift)
+    store(scores + 4 * i, power)
+    return power, whole(power * (load(scales + 4 * i) * factor))

@@ -14,11 +14,10 @@ import numpy as np
 from numba import carray, njit, prange
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import INLINE, PARALLEL
 from auricle.speech.engines.cpu.arithmetic import (
     F32,
     HEAD,
-    INLINE,
-    PARALLEL,
     aligned,
     f32,
     magnitude,
@@ -113,17 +112,27 @@ def pack_key(numbers: Any, heard: Any, head: Any, frame: Any, room: Any) -> None
 
 
 @njit(**INLINE)
+def place_of_quad(quad: Any) -> Any:
+    """Where four frames' values are, so that they meet the weights that :func:`store_halves` packs:
+    it takes four vectors' first four numbers, then their second four, and so on."""
+    each = LANES // 4
+    vector, part = quad % LANES // each, quad % each
+    return quad - quad % LANES + 4 * part + vector
+
+
+@njit(**INLINE)
 def pack_value(numbers: Any, heard: Any, head: Any, frame: Any, room: Any) -> None:
     """Write the value of one frame."""
     most = magnitude(numbers, HEAD)
     for d in range(0, HEAD, LANES):
         found = whole(rint(load(numbers + 4 * d) * (f32(127) / most)))
         store_bytes(room.ctypes.data + d, found)
-    place = head * heard[PANELS] * PANEL + frame
-    values = carray(pointer(heard[VALUES] + (place - frame % 4) * HEAD), 4 * HEAD, np.int8)
+    begin = head * heard[PANELS] * PANEL
+    at = heard[VALUES] + (begin + 4 * place_of_quad(frame // 4)) * HEAD
+    values = carray(pointer(at), 4 * HEAD, np.int8)
     for d in range(HEAD):
         values[d * 4 + frame % 4] = room[d]
-    carray(pointer(heard[VALUE_SCALES] + 4 * place), 1, np.float32)[0] = most / f32(127)
+    carray(pointer(heard[VALUE_SCALES] + 4 * (begin + frame)), 1, np.float32)[0] = most / f32(127)
 
 
 @njit(**PARALLEL)

@@ -15,13 +15,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from auricle.speech.compiled import PARALLEL
 from auricle.speech.engines.cpu import weights
 from auricle.speech.engines.cpu.arithmetic import (
     F32,
     GROUPS,
     HEAD,
     OUTPUTS,
-    PARALLEL,
     Linear,
     aligned,
     gelu,

@@ -204,8 +204,17 @@ def _constant(number: int) -> Any:
     return ir.Constant(_INTS, [number] * LANES)
 
 
-high_byte = _unary(Whole, Whole, lambda builder, one: builder.lshr(one, _constant(8)))
-"""A number shifted down by eight bits."""
+as_float = _unary(Whole, Lanes, lambda builder, one: builder.bitcast(one, _FLOATS))
+"""The same bits."""
+
+
+def _mantissa(builder: Any, one: Any) -> Any:
+    bits = builder.and_(builder.bitcast(one, _INTS), _constant(0x007FFFFF))
+    return builder.bitcast(builder.or_(bits, _constant(0x3F800000)), _FLOATS)
+
+
+mantissa = _unary(Lanes, Lanes, _mantissa)
+"""From 1 to 2: each number without its sign and its power of two."""
 
 offset = _unary(Whole, Whole, lambda builder, one: builder.add(one, _constant(128)))
 """From -128..127 to 0..255."""
@@ -266,6 +275,31 @@ def store_bytes(typing: Any, address: Any, vector: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, Whole), generate
+
+
+@intrinsic
+def store_halves(
+    typing: Any, high: Any, low: Any, one: Any, two: Any, three: Any, four: Any
+) -> Any:
+    """Write the high and the low bytes of numbers of 16 bits to two addresses.
+
+    They are packed in parts of four: of every fourth of a vector, first that of ``one``, then that
+    of ``two``, ``three`` and ``four``; see :func:`place_of_quad`.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        shorts = ir.VectorType(ir.IntType(16), 2 * LANES)
+        name = "llvm.x86.avx512.{}.512" if LANES == 16 else "llvm.x86.avx2.{}"
+        pairs = [_call(builder, name.format("packusdw"), shorts, args[n : n + 2]) for n in (2, 4)]
+        eight, byte = (ir.Constant(shorts, [number] * 2 * LANES) for number in (8, 255))
+        for address, half in (
+            (args[0], [builder.lshr(pair, eight) for pair in pairs]),
+            (args[1], [builder.and_(pair, byte) for pair in pairs]),
+        ):
+            _store(builder, _call(builder, name.format("packuswb"), _QUADS, half), address, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, Whole, Whole, Whole, Whole), generate
 
 
 @intrinsic

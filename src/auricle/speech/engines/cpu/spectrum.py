@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from auricle.speech.engines.cpu.arithmetic import F32, INLINE, PARALLEL, aligned
+from auricle.speech.compiled import INLINE, PARALLEL
+from auricle.speech.engines.cpu.arithmetic import F32, aligned
 from auricle.speech.engines.cpu.lanes import PANEL, TILE, float_tile, keep
 from auricle.speech.mel import (
     FFT,

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numba import carray, njit, prange
 
+from auricle.speech.compiled import PARALLEL
 from auricle.speech.engines.cpu.arithmetic import (
     GROUPS,
     HEAD,
     LOG2_E,
     OUTPUTS,
-    PARALLEL,
     f32,
     gelu,
     linear,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit, prange
 
-from auricle.speech.engines.cpu.arithmetic import INLINE, OPTIONS, PARALLEL
+from auricle.speech.compiled import INLINE, OPTIONS, PARALLEL
 
 
 @njit(**PARALLEL)
