@@ -26,11 +26,10 @@ from auricle.speech.engines.cpu.lanes import (
     largest,
     load,
     maximum,
-    rint,
+    nearest,
     splat,
     store,
     store_bytes,
-    whole,
 )
 
 F32 = NDArray[np.float32]
@@ -59,7 +58,7 @@ def rectified(numbers: Any, size: Any, factors: Any, shifts: Any, room: Any, out
     top = largest(most)
     factor = f32(255) / top
     for i in range(0, size, LANES):
-        store_bytes(out + i, whole(rint(load(room + 4 * i) * factor)))
+        store_bytes(out + i, nearest(load(room + 4 * i) * factor))
     return top / f32(255)
 
 

@@ -28,12 +28,11 @@ from auricle.speech.engines.cpu.lanes import (
     largest,
     load,
     maximum,
-    rint,
+    nearest,
     splat,
     store,
     store_bytes,
     store_number,
-    whole,
 )
 
 CHANNELS = 32
@@ -71,7 +70,7 @@ def settle(sums: Any, frames: Any, padded: Any, out: Any, scale: Any) -> None:
     top = largest(most)
     factor = f32(255) / top
     for i in range(0, padded * FRAME, 4 * LANES):
-        store_bytes(out + i // 4, whole(rint(load(sums + i) * factor)))
+        store_bytes(out + i // 4, nearest(load(sums + i) * factor))
     store_number(scale, top / f32(255))
 
 

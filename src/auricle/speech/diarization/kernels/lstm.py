@@ -40,11 +40,10 @@ from auricle.speech.engines.cpu.lanes import (
     keep,
     load,
     matrix_tile,
+    nearest,
     offset,
-    rint,
     store,
     store_bytes,
-    whole,
 )
 
 LAYERS = 4
@@ -72,7 +71,7 @@ def remember(gates: Any, cell: Any, out: Any) -> None:
         state = remembered(put, kept, load(gates + 8 * HIDDEN + i), load(cell + i))
         store(cell + i, state)
         answer = shown(load(gates + 12 * HIDDEN + i), state) * f32(127)
-        store_bytes(out + i // 4, offset(whole(rint(answer))))
+        store_bytes(out + i // 4, offset(nearest(answer)))
 
 
 @njit(**OPTIONS)

@@ -35,12 +35,12 @@ from auricle.speech.engines.cpu.lanes import (
     mantissa,
     matrix_tile,
     maximum,
-    offset,
+    nearest,
     rint,
     splat,
     store,
-    store_bytes,
     store_halves,
+    store_quads,
     times_power,
     total,
     whole,
@@ -225,12 +225,22 @@ def magnitude(numbers: Any, size: Any) -> Any:
 
 @njit(**INLINE)
 def quantise(numbers: Any, size: Any, out: Any) -> Any:
-    """To bytes with 128 added; returns the scale."""
+    """To bytes with 128 added; returns the scale. ``size`` is a multiple of four vectors."""
     most = magnitude(numbers, size)
     factor = f32(127) / most
-    for i in range(0, size, LANES):
-        store_bytes(out + i, offset(whole(rint(load(numbers + 4 * i) * factor))))
+    for i in range(0, size, 4 * LANES):
+        one, two, three, four = four_scaled(numbers + 4 * i, factor)
+        store_quads(out + i, one, two, three, four, 128)
     return most / f32(127)
+
+
+@njit(**INLINE)
+def four_scaled(numbers: Any, factor: Any) -> Any:
+    """Four vectors from an address on, times ``factor``, as whole numbers."""
+    step = 4 * LANES
+    one, two = nearest(load(numbers) * factor), nearest(load(numbers + step) * factor)
+    three = nearest(load(numbers + 2 * step) * factor)
+    return one, two, three, nearest(load(numbers + 3 * step) * factor)
 
 
 @njit(**INLINE)

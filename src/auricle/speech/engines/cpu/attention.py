@@ -20,6 +20,7 @@ from auricle.speech.engines.cpu.arithmetic import (
     HEAD,
     aligned,
     f32,
+    four_scaled,
     magnitude,
     quantise,
     tile_of,
@@ -38,11 +39,12 @@ from auricle.speech.engines.cpu.lanes import (
     end_matrices,
     keep,
     load,
+    nearest,
     pointer,
-    rint,
+    set_byte,
     store,
-    store_bytes,
-    whole,
+    store_quads,
+    whole_sum,
     whole_total,
 )
 
@@ -99,14 +101,16 @@ def pack_key(numbers: Any, heard: Any, head: Any, frame: Any, room: Any) -> None
     """Write the key of one frame, 64 ``numbers``, with ``room`` [64] for its bytes."""
     most = magnitude(numbers, HEAD)
     summed = np.int32(0)
-    for d in range(0, HEAD, LANES):
-        found = whole(rint(load(numbers + 4 * d) * (f32(127) / most)))
-        store_bytes(room.ctypes.data + d, found)
-        summed += whole_total(found)
+    for d in range(0, HEAD, 4 * LANES):
+        one, two, three, four = four_scaled(numbers + 4 * d, f32(127) / most)
+        store_quads(room.ctypes.data + d, one, two, three, four, 0)
+        summed += whole_total(whole_sum(whole_sum(one, two), whole_sum(three, four)))
     place = head * heard[PANELS] * PANEL + frame
-    keys = carray(pointer(heard[KEYS] + (place - frame % PANEL) * HEAD), HEAD * PANEL, np.int8)
-    for d in range(HEAD):
-        keys[(d >> 2) * 4 * PANEL + (frame % PANEL) * 4 + (d & 3)] = room[d]
+    first = heard[KEYS] + (place - frame % PANEL) * HEAD
+    quads = carray(pointer(first), HEAD // 4 * PANEL, np.int32)
+    ready_ = carray(pointer(room.ctypes.data), HEAD // 4, np.int32)
+    for quad in range(HEAD // 4):
+        quads[quad * PANEL + frame % PANEL] = ready_[quad]
     carray(pointer(heard[KEY_SCALES] + 4 * place), 1, np.float32)[0] = most / f32(127)
     carray(pointer(heard[KEY_STARTS] + 4 * place), 1, np.int32)[0] = np.int32(-128) * summed
 
@@ -121,17 +125,13 @@ def place_of_quad(quad: Any) -> Any:
 
 
 @njit(**INLINE)
-def pack_value(numbers: Any, heard: Any, head: Any, frame: Any, room: Any) -> None:
-    """Write the value of one frame."""
+def pack_value(numbers: Any, heard: Any, head: Any, frame: Any) -> None:
+    """Write the value of one frame. Four frames' lie together: they are for one thread."""
     most = magnitude(numbers, HEAD)
-    for d in range(0, HEAD, LANES):
-        found = whole(rint(load(numbers + 4 * d) * (f32(127) / most)))
-        store_bytes(room.ctypes.data + d, found)
     begin = head * heard[PANELS] * PANEL
     at = heard[VALUES] + (begin + 4 * place_of_quad(frame // 4)) * HEAD
-    values = carray(pointer(at), 4 * HEAD, np.int8)
-    for d in range(HEAD):
-        values[d * 4 + frame % 4] = room[d]
+    for i in range(0, 4 * HEAD, 4 * LANES):
+        set_byte(at + i, nearest(load(numbers + i) * (f32(127) / most)), frame % 4)
     carray(pointer(heard[VALUE_SCALES] + 4 * (begin + frame)), 1, np.float32)[0] = most / f32(127)
 
 

@@ -48,9 +48,10 @@ MOST_ROWS = 384
 
 
 def block_rows(frames: int, threads: int) -> int:
-    """Frames of a block, so that each thread has as much to do; a multiple of 6."""
+    """Frames of a block, so that each thread has as much to do: a multiple of 6, of which a tile
+    is, and of 4, whose values lie together."""
     blocks = threads * math.ceil(frames / (threads * MOST_ROWS))
-    return TILE * math.ceil(frames / blocks / TILE)
+    return 2 * TILE * math.ceil(frames / blocks / (2 * TILE))
 
 
 @njit(**PARALLEL)
@@ -152,7 +153,7 @@ def to_heads(
                 elif panel < 2 * heads:
                     pack_key(numbers, heard, head, frame, room)
                 else:
-                    pack_value(numbers, heard, head, frame, room)
+                    pack_value(numbers, heard, head, frame)
         keep((bytes_, row_scales, out, room))
 
 
@@ -232,7 +233,7 @@ def finish(
                 if panel % (2 * heads) < heads:
                     pack_key(numbers, heard, place, first + row, room)
                 else:
-                    pack_value(numbers, heard, place, first + row, room)
+                    pack_value(numbers, heard, place, first + row)
         keep((bytes_, scales, out, room, ready_))
 
 

@@ -108,9 +108,8 @@ def _splat(builder: Any, number: Any, kind: Any) -> Any:
     """The same number in every lane."""
     nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(_INT, 0))
-    return builder.shuffle_vector(
-        first, nothing, ir.Constant(ir.VectorType(_INT, LANES), [0] * LANES)
-    )
+    places = ir.Constant(ir.VectorType(_INT, kind.count), [0] * kind.count)
+    return builder.shuffle_vector(first, nothing, places)
 
 
 def _call(builder: Any, name: str, returns: Any, arguments: list[Any]) -> Any:
@@ -198,6 +197,20 @@ total = _unary(Lanes, types.float32, _total)
 largest = _unary(Lanes, types.float32, _largest)
 
 whole = _unary(Lanes, Whole, lambda builder, one: builder.fptosi(one, _INTS))
+"""Without what follows the point."""
+
+
+def _nearest(builder: Any, one: Any) -> Any:
+    if LANES == 8:
+        return _call(builder, "llvm.x86.avx.cvt.ps2dq.256", _INTS, [one])
+    as_it_rounds = ir.Constant(_INT, 4)
+    every = ir.Constant(ir.IntType(16), -1)
+    name = "llvm.x86.avx512.mask.cvtps2dq.512"
+    return _call(builder, name, _INTS, [one, _constant(0), every, as_it_rounds])
+
+
+nearest = _unary(Lanes, Whole, _nearest)
+"""The nearest whole numbers."""
 
 
 def _constant(number: int) -> Any:
@@ -224,6 +237,12 @@ whole_total = _unary(
     types.int32,
     lambda builder, one: _call(builder, f"llvm.vector.reduce.add.v{LANES}i32", _INT, [one]),
 )
+
+
+@intrinsic
+def whole_sum(typing: Any, one: Any, other: Any) -> Any:
+    """The sum of two vectors."""
+    return Whole(Whole, Whole), lambda context, builder, signature, args: builder.add(*args)
 
 
 def _address(builder: Any, address: Any, kind: Any) -> Any:
@@ -277,29 +296,71 @@ def store_bytes(typing: Any, address: Any, vector: Any) -> Any:
     return types.void(types.int64, Whole), generate
 
 
+_SHORTS = ir.VectorType(ir.IntType(16), 2 * LANES)
+
+
+def _packed(builder: Any, name: str, kind: Any, one: Any, other: Any) -> Any:
+    """The numbers of two vectors in half the bits, in turns: four, or eight, of each."""
+    whole_name = f"llvm.x86.avx512.{name}.512" if LANES == 16 else f"llvm.x86.avx2.{name}"
+    return _call(builder, whole_name, kind, [one, other])
+
+
 @intrinsic
 def store_halves(
     typing: Any, high: Any, low: Any, one: Any, two: Any, three: Any, four: Any
 ) -> Any:
     """Write the high and the low bytes of numbers of 16 bits to two addresses.
 
-    They are packed in parts of four: of every fourth of a vector, first that of ``one``, then that
-    of ``two``, ``three`` and ``four``; see :func:`place_of_quad`.
+    They come in turns: the first four of each vector, then the second four, and so on.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        shorts = ir.VectorType(ir.IntType(16), 2 * LANES)
-        name = "llvm.x86.avx512.{}.512" if LANES == 16 else "llvm.x86.avx2.{}"
-        pairs = [_call(builder, name.format("packusdw"), shorts, args[n : n + 2]) for n in (2, 4)]
-        eight, byte = (ir.Constant(shorts, [number] * 2 * LANES) for number in (8, 255))
+        pairs = [_packed(builder, "packusdw", _SHORTS, *args[n : n + 2]) for n in (2, 4)]
+        eight, byte = (ir.Constant(_SHORTS, [number] * 2 * LANES) for number in (8, 255))
         for address, half in (
             (args[0], [builder.lshr(pair, eight) for pair in pairs]),
             (args[1], [builder.and_(pair, byte) for pair in pairs]),
         ):
-            _store(builder, _call(builder, name.format("packuswb"), _QUADS, half), address, align=1)
+            _store(builder, _packed(builder, "packuswb", _QUADS, *half), address, align=1)
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, Whole, Whole, Whole, Whole), generate
+
+
+@intrinsic
+def store_quads(
+    typing: Any, address: Any, one: Any, two: Any, three: Any, four: Any, added: Any
+) -> Any:
+    """Write numbers from -128 to 127 as bytes, with ``added``, 0 or 128, added."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pairs = [_packed(builder, "packssdw", _SHORTS, *args[n : n + 2]) for n in (1, 3)]
+        found = builder.bitcast(_packed(builder, "packsswb", _QUADS, *pairs), _INTS)
+        parts = LANES // 4
+        places = [n % parts * 4 + n // parts for n in range(LANES)]
+        order = ir.Constant(ir.VectorType(_INT, LANES), places)
+        found = builder.shuffle_vector(found, ir.Constant(_INTS, ir.Undefined), order)
+        bits = _splat(builder, builder.trunc(args[5], _BYTE), _QUADS)
+        _store(builder, builder.xor(builder.bitcast(found, _QUADS), bits), args[0], align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, Whole, Whole, Whole, Whole, types.int64), generate
+
+
+@intrinsic
+def set_byte(typing: Any, address: Any, vector: Any, number: Any) -> Any:
+    """Write the lowest byte of each number as that byte, 0 to 3, of each number at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        bits = builder.shl(builder.trunc(args[2], _INT), ir.Constant(_INT, 3))
+        bits = _splat(builder, bits, _INTS)
+        others = builder.not_(builder.shl(_constant(255), bits))
+        byte = builder.shl(builder.and_(args[1], _constant(255)), bits)
+        there = builder.and_(_load(builder, args[0], _INTS), others)
+        _store(builder, builder.or_(there, byte), args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, Whole, types.int64), generate
 
 
 @intrinsic

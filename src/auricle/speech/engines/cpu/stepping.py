@@ -95,7 +95,7 @@ def to_itself(
         for row in range(begin, min(begin + TILE, lengths.shape[0])):
             place, length = out.ctypes.data + (row - begin) * HEAD * 4, lengths[row]
             pack_key(place + TILE * HEAD * 4, said[row], layer * heads + head, length, room)
-            pack_value(place + 2 * TILE * HEAD * 4, said[row], layer * heads + head, length, room)
+            pack_value(place + 2 * TILE * HEAD * 4, said[row], layer * heads + head, length)
             panels = length // PANEL + 1
             scores = np.empty(panels * PANEL, np.float32)
             mask = masks.ctypes.data + 4 * (masks.shape[0] // 2 - length - 1)
