@@ -40,7 +40,9 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         ours = {clients: _rate(server, clips, clients) for clients in CLIENTS}
         long = _rate(server, manifest("longform"), 1)
-        alone, behind = _behind(server, Path(folder))
+        hour = _hour(Path(folder))
+        alone, behind = _behind(server, hour, Path(folder))
+        first = _first(server, hour)
     with _peer() as server:
         theirs = {clients: _rate(server, clips, clients) for clients in CLIENTS}
     for clients in CLIENTS:
@@ -58,6 +60,7 @@ def run() -> None:
         share_of_long=round(ours[max(CLIENTS)] / long, 2),
         clip_alone_s=round(alone, 2),
         clip_behind_an_hour_s=round(behind, 2),
+        first_words_of_an_hour_s=round(first, 2),
     )
 
 
@@ -92,18 +95,21 @@ def _rate(server: Running, items: list[Item], clients: int) -> float:
     return statistics.median(rates)
 
 
-def _behind(server: Running, folder: Path) -> tuple[float, float]:
-    """Seconds for a clip of 3 s alone, and while an hour is being transcribed."""
+def _hour(folder: Path) -> Path:
+    """An hour's recording, of shorter ones."""
     with MediaPool() as media, (SPEECH / manifest("longform")[0]["path"]).open("rb") as file:
         sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
-    hour = np.resize(sound, 3600 * SAMPLE_RATE)
-    clip, whole = (
-        write_wav(part, SAMPLE_RATE, folder)
-        for part in (sound[SAMPLE_RATE : 4 * SAMPLE_RATE], hour)
-    )
+    return write_wav(np.resize(sound, 3600 * SAMPLE_RATE), SAMPLE_RATE, folder)
+
+
+def _behind(server: Running, hour: Path, folder: Path) -> tuple[float, float]:
+    """Seconds for a clip of 3 s alone, and while an hour is being transcribed."""
+    with MediaPool() as media, hour.open("rb") as file:
+        sound = next(media.decode(file, max_seconds=1e6))
+    clip = write_wav(sound[SAMPLE_RATE : 4 * SAMPLE_RATE], SAMPLE_RATE, folder)
     with server.client() as client, server.client() as other:
         alone = [_took(client, clip, "en") for _ in range(ASKED)]
-        thread = threading.Thread(target=_took, args=(other, whole, "en"))
+        thread = threading.Thread(target=_took, args=(other, hour, "en"))
         thread.start()
         time.sleep(8)
         behind = [_took(client, clip, "en") for _ in range(ASKED)]
@@ -112,6 +118,26 @@ def _behind(server: Running, folder: Path) -> tuple[float, float]:
         thread.join()
     print(f"a clip of 3 s alone: {statistics.median(alone):.2f} s; behind an hour: {behind}")
     return statistics.median(alone), max(behind)
+
+
+def _first(server: Running, hour: Path) -> float:
+    """Seconds until the first words of an hour's recording are there, sent as events."""
+    data = {"model": "base", "language": "en", "stream": "true", "prompt": " " * next(_number)}
+    took = []
+    for _ in range(ROUNDS):
+        began = time.monotonic()
+        with (
+            server.client() as client,
+            hour.open("rb") as file,
+            client.stream(
+                "POST", "/v1/audio/transcriptions", data=data, files={"file": file}, timeout=600
+            ) as answer,
+        ):
+            answer.raise_for_status()
+            next(line for line in answer.iter_lines() if "transcript.text.delta" in line)
+            took.append(time.monotonic() - began)
+    print(f"first words of an hour: {took}")
+    return statistics.median(took)
 
 
 def _took(client: httpx.Client, path: Path, spoken: str) -> float:

@@ -18,7 +18,7 @@ from auricle.work.memory import keep_memory
 from auricle.work.transcriber import warm_up
 from bench.corpus import SPEECH, access, report
 
-MINUTES = (1, 10, 180)
+MINUTES = (1, 10, 180, 720)
 SOURCE = SPEECH / "longform" / "built_dev_12min_many_speakers.mp3"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha256
@@ -120,7 +119,7 @@ def details(settings: Settings) -> dict[str, Any]:
 
 def admit(settings: Settings, customer: Customer, dialect: str, declared: int | None) -> Admission:
     """Decide, before a body is read, whether to read it; ``declared`` is its length in bytes."""
-    _refuse_without_worker(settings)
+    _refuse_without_worker(node(settings))
     if library.queue()["seconds"] > settings.max_queue_hours * 3600:
         raise Unavailable(
             "Too many recordings are waiting. Try again in a minute.", retry_after=QUEUE_RETRY_S
@@ -138,20 +137,22 @@ def admit(settings: Settings, customer: Customer, dialect: str, declared: int | 
     return admission
 
 
-def model_of(settings: Settings, asked: str, models: Sequence[str]) -> str:
+def model_of(settings: Settings, asked: str, here: Node) -> str:
     """The model that answers for what was asked; ``""`` asks for the default one.
 
-    Raises :class:`UnknownModel` and :class:`ModelNotInstalled`.
+    Raises :class:`UnknownModel`, :class:`ModelNotInstalled`, and :class:`Unavailable` while no
+    worker is there to say what is installed.
     """
-    default = default_model(settings.default_model, models)
+    _refuse_without_worker(here)
+    default = default_model(settings.default_model, here.models)
     model = resolve(asked, settings.model_aliases, default)
-    if model not in models:
-        raise not_installed(model, models)
+    if model not in here.models:
+        raise not_installed(model, here.models)
     return model
 
 
-def _refuse_without_worker(settings: Settings) -> None:
-    if not node(settings).workers:
+def _refuse_without_worker(here: Node) -> None:
+    if not here.workers:
         raise Unavailable(
             "No transcription worker is running. Try again in a few seconds.",
             retry_after=NO_WORKER_RETRY_S,
@@ -228,7 +229,7 @@ def _enter(customer: Customer, row: Transcript) -> None:
 def admit_live(settings: Settings, customer: Customer) -> None:
     """Decide whether to let somebody begin a live session. Raises :class:`NoCredits`,
     :class:`TooMany` and :class:`Unavailable`."""
-    _refuse_without_worker(settings)
+    _refuse_without_worker(node(settings))
     _refuse_beyond(customer)
 
 
@@ -241,7 +242,7 @@ def begin_live(
     Raises :class:`NoCredits`, :class:`TooMany`, :class:`UnknownModel`, :class:`ModelNotInstalled`
     and :class:`Unavailable`.
     """
-    model = model_of(settings, request.model, node(settings).models)
+    model = model_of(settings, request.model, node(settings))
     silence = timedelta(seconds=settings.worker_timeout_s)
     worker = jobs.speech_worker(silence, jobs.this_machine(), model)
     customer.owner.lock()

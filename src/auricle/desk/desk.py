@@ -162,9 +162,10 @@ class Desk:
         the transcript that it has led to.
 
         Raises :class:`BadMedia` for what is no recording, :class:`UnknownModel`,
-        :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits` and :class:`TooMany`.
+        :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits`, :class:`TooMany`, and
+        :class:`Unavailable` while no worker is there.
         """
-        model = rules.model_of(self._settings, request.model, (await self.node()).models)
+        model = rules.model_of(self._settings, request.model, await self.node())
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
         customer = admission.customer
@@ -183,7 +184,7 @@ class Desk:
 
         Raises :class:`AddressRefused` for what is never contacted, and as :meth:`submit` does.
         """
-        model = rules.model_of(self._settings, request.model, (await self.node()).models)
+        model = rules.model_of(self._settings, request.model, await self.node())
         if len(url) > MOST_URL:
             raise AddressRefused(f"The URL is longer than {MOST_URL} characters.")
         with suppress(Unreachable):  # which may have changed by the time it is downloaded
