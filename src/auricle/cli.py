@@ -142,6 +142,9 @@ def text_worker(
         # llama.cpp's threads wait for each other at every layer. By default they spin, which takes
         # the processor from the thread that they wait for: ten times slower on a busy machine.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        # So do numpy's, long after the small products of which an embedding is made; requests
+        # run side by side anyway.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         from auricle import db
 
         db.setup()
