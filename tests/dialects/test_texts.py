@@ -326,6 +326,19 @@ def test_chat_cites_segments_and_remembers(
     assert elsewhere.status_code == 404
 
 
+@pytest.mark.parametrize("asked", ["What is it about?", "Worum geht es?", "Resume, por favor."])
+def test_chat_answers_questions_about_the_whole(
+    texts: Server, transcript: dict[str, Any], llm: FakeLLM, asked: str
+) -> None:
+    path = f"/api/v1/transcripts/{transcript['id']}/chat/"
+    found = post(texts, path, {"question": asked}).json()
+    assert found["answer"]
+    orders = [source["segment_order"] for source in found["sources"]]
+    assert orders == sorted(orders)
+    assert len(orders) > 1
+    assert "These people speak: Speaker 1." in llm.asked[-1]["messages"][-1]["content"]
+
+
 def test_chat_says_when_there_is_nothing(
     texts: Server, transcript: dict[str, Any], llm: FakeLLM
 ) -> None:

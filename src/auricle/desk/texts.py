@@ -24,7 +24,8 @@ from auricle.library import texts as library
 from auricle.library.models import Conversation, Transcript
 from auricle.library.services import Owner
 from auricle.text import requests
-from auricle.text.retrieve import F32, merged, worded
+from auricle.text.condense import central
+from auricle.text.retrieve import F32, GENERAL, is_general, merged, worded
 from auricle.text.source import Piece, Source
 
 Step = Callable[[int, int], None]
@@ -32,6 +33,9 @@ Step = Callable[[int, int], None]
 
 MOST_FOUND = 8
 """Segments that an answer is made from."""
+
+NAMED = 2
+"""How many of them hold the words of a question that seems to be about the whole."""
 
 MOST_HITS = 200
 """Segments that a search finds at most."""
@@ -114,9 +118,14 @@ class Texts:
             row = await db.run(library.conversation, transcript.pk, session)
             before = await db.run(library.history, row)
         rows = Transcript.objects.filter(pk=transcript.pk)
-        sources = await self._relevant(rows, source, question)
+        sources, general = await self._relevant(rows, source, question)
+        speakers = dict.fromkeys(piece.speaker for piece in source.pieces if piece.speaker)
         asked = requests.Chat(
-            question, tuple(found.piece for found in sources), before, transcript.language
+            question,
+            tuple(found.piece for found in sources),
+            before,
+            transcript.language,
+            tuple(speakers) if general else None,
         )
         made = await self.ask(customer, asked)
         if row is None:
@@ -136,7 +145,8 @@ class Texts:
         if words:
             said = await db.run(library.by_words, rows, asked, MOST_HITS, every=not meaning)
         if meaning:
-            question = await self._question(rows, asked)
+            await self.make_vectors(rows)
+            (question,) = await self._vectors_of((asked,))
             near = await db.run(library.by_meaning, rows, question, MOST_HITS)
         await db.run(self.count, customer)
         return await self._found(near, said, MOST_HITS)
@@ -147,28 +157,31 @@ class Texts:
             missing = await db.run(library.without_vector, transcripts, EMBED_AT_A_TIME)
             if not missing:
                 return
-            texts = tuple(text for _, text in missing)
-            found = msgspec.convert(await self._call(requests.Embed(texts)), requests.Embedded)
-            await db.run(library.keep_vectors, [pk for pk, _ in missing], _vectors(found))
+            vectors = await self._vectors_of([text for _, text in missing])
+            await db.run(library.keep_vectors, [pk for pk, _ in missing], vectors)
 
-    async def _question(self, rows: QuerySet[Transcript], asked: str) -> F32:
-        await self.make_vectors(rows)
-        found = msgspec.convert(await self._call(requests.Embed((asked,))), requests.Embedded)
-        question: F32 = _vectors(found)[0]
-        return question
+    async def _vectors_of(self, texts: Sequence[str]) -> F32:
+        found = await self._call(requests.Embed(tuple(texts)))
+        return _vectors(msgspec.convert(found, requests.Embedded))
 
     async def _relevant(
         self, rows: QuerySet[Transcript], source: Source, question: str
-    ) -> list[Found]:
-        """The segments of a transcript that a question is about, in their order; or none."""
-        vector = await self._question(rows, question)
+    ) -> tuple[list[Found], bool]:
+        """The segments of a transcript that a question is about, in their order, or none; and
+        whether it is about the whole, of which the segments that say most are shown."""
+        await self.make_vectors(rows)
+        vector, *general = await self._vectors_of((question, *GENERAL))
         near = await db.run(library.by_meaning, rows, vector, 4 * MOST_FOUND)
         said = [
             library.Hit(source.pieces[place].id or 0, 0.0)
             for place, _ in worded(question, [p.text for p in source.pieces], 4 * MOST_FOUND)
         ]
+        whole = is_general(vector, np.array(general), near[0].score if near else 0.0)
+        if whole:
+            best = central(source.pieces, MOST_FOUND - NAMED)
+            near, said = [library.Hit(piece.id or 0, 0.0) for piece in best], said[:NAMED]
         found = await self._found(near, said, MOST_FOUND)
-        return sorted(found, key=lambda each: each.piece.order)
+        return sorted(found, key=lambda each: each.piece.order), whole
 
     async def _found(
         self, near: Sequence[library.Hit], said: Sequence[library.Hit], most: int

@@ -48,6 +48,8 @@ class Chat(msgspec.Struct, frozen=True):
     found: tuple[Piece, ...]
     history: tuple[tuple[str, str], ...]
     language: str
+    speakers: tuple[str, ...] | None = None
+    """Of a question about the whole: everybody who speaks; None for questions about a part."""
 
 
 class Translate(msgspec.Struct, frozen=True):

@@ -177,7 +177,9 @@ def _chat(engine: TextEngine, asked: requests.Chat, use: _Use) -> Any:
     language = asked.language or detect(asked.question)
     llm = use.llm()
     return msgspec.to_builtins(
-        chat.answer(asked.question, asked.found, asked.history, language, llm, use.tick)
+        chat.answer(
+            asked.question, asked.found, asked.history, language, llm, use.tick, asked.speakers
+        )
     )
 
 
