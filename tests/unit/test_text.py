@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from auricle.core.errors import BadRequest, Unavailable
@@ -490,6 +491,26 @@ def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> 
         assert given.answer == answer
 
 
+def test_a_question_about_the_whole_is_answered_from_all_of_it() -> None:
+    found = talk(*(f"Team {n} has a budget of {n} thousand dollars." for n in range(10, 16))).pieces
+    people = ("Anna", "<b>Tom")
+    llm = Small("Elephants eat 300 bananas.")
+    given = chat.answer("What is this about?", found, (), "en", llm, nothing, people)
+    assert given.answer.count("budget") == chat.MOST_QUOTED
+    assert "These people speak: Anna, ‹b>Tom." in llm.prompts[-1].user
+    llm = Small("Anna and Tom took part.")
+    given = chat.answer("Who took part?", found, (), "en", llm, nothing, people)
+    assert given.answer == "Anna and Tom took part."
+
+
+def test_a_question_about_the_whole_is_nearer_to_such_a_question_than_to_what_was_said() -> None:
+    general = np.eye(3, dtype=np.float32)[:2]
+    question = np.array([0.6, 0.0, 0.8], np.float32)
+    assert retrieve.is_general(question, general, best=0.5)
+    assert not retrieve.is_general(question, general, best=0.7)
+    assert not retrieve.is_general(question / 3, general, best=0.0)
+
+
 def test_words_find_what_is_rare_and_not_what_is_common() -> None:
     texts = [f"the council met in session {n}" for n in range(30)] + ["the bridge was painted"]
     assert [row for row, _ in retrieve.worded("When was the bridge painted?", texts, 5)] == [30]
@@ -511,6 +532,10 @@ PERSONAL: Mapping[str, tuple[str, str]] = {
     "Portuguese": ("O meu CPF é 529.982.247-25", "[BR_CPF]"),
     "French": ("Mon numéro est 2 69 05 49 588 157 80", "[FR_NIR]"),
     "German": ("Meine Steuer-ID ist 86095742719", "[DE_TAX_ID]"),
+    "German, with blanks": ("Meine Steuer-ID ist 86 095 742 719", "[DE_TAX_ID]"),
+    "German, social security": ("Die Nummer ist 15 070649 C 103", "[DE_SOCIAL_SECURITY]"),
+    "German, spoken e-mail": ("Es ist anna punkt lee ät firma punkt de", "[EMAIL_ADDRESS]"),
+    "Portuguese, phone": ("O meu número é 912 345 678", "[PHONE_NUMBER]"),
     "Italian": ("Il codice fiscale è RSSMRA85T10A562S", "[IT_FISCAL_CODE]"),
 }
 

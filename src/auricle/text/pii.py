@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from presidio_analyzer import Pattern, PatternRecognizer, RecognizerResult
@@ -96,6 +96,24 @@ class _Nif(PatternRecognizer):
         return digits[8] != (0 if check > 9 else check)
 
 
+class _TaxId(presidio.DeTaxIdRecognizer):
+    """Germany's taxpayer number, with the blanks that it is written with."""
+
+    PATTERNS: ClassVar = [Pattern("tax id", r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b", 0.5)]
+
+    def validate_result(self, pattern_text: str) -> bool:
+        return bool(super().validate_result(pattern_text.replace(" ", "")))
+
+
+class _SocialSecurity(presidio.DeSocialSecurityRecognizer):
+    """Germany's social security number, likewise."""
+
+    PATTERNS: ClassVar = [Pattern("number", r"\b\d{2} ?\d{6} ?[A-Z] ?\d{3}\b", 0.5)]
+
+    def validate_result(self, pattern_text: str) -> bool:
+        return bool(super().validate_result(pattern_text.replace(" ", "")))
+
+
 class _Mail(PatternRecognizer):
     """E-mail addresses. Presidio's own asks a list of top-level domains that it would download."""
 
@@ -110,7 +128,7 @@ NEED_A_WORD = frozenset({"UK_NHS", "US_PASSPORT", "US_ITIN", "DE_ID_CARD", "IT_I
 _DOT = r" (?:dot|punto|ponto|point|punkt) "
 _SPOKEN_MAIL = re.compile(
     rf"\b[a-z0-9_-]+(?:{_DOT}[a-z0-9_-]+)*"
-    rf" (?:at|arroba|arobase|chiocciola) [a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b",
+    rf" (?:at|ät|arroba|arobase|chiocciola) [a-z0-9-]+(?:{_DOT}[a-z0-9-]+)+\b",
     re.IGNORECASE,
 )
 
@@ -132,8 +150,8 @@ def _recognizers() -> tuple[EntityRecognizer, ...]:
         presidio.EsNieRecognizer(),
         presidio.ItFiscalCodeRecognizer(),
         presidio.ItIdentityCardRecognizer(),
-        presidio.DeTaxIdRecognizer(),
-        presidio.DeSocialSecurityRecognizer(),
+        _TaxId(),
+        _SocialSecurity(),
         presidio.DeIdCardRecognizer(),
         _Cpf(),
         _Nir(),
