@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from itertools import cycle, islice
 
-from auricle.text.source import Piece, Source, from_text
+from auricle.text.source import Piece, Source
 from bench.corpus import language as language_of
 from bench.corpus import manifest
 
@@ -30,21 +30,80 @@ TWO_LINES = {
 """Two people, a number, a date and a request."""
 
 QUESTIONS = {
-    "en": ("Who will send the budget?", "When were movable letters of metal invented?"),
+    "en": ("Who will send the budget?", "What did we decide about the canteen?"),
     "pt": ("Quem vai enviar o orçamento?", "Quanto custou a mudança para o Porto?"),
     "de": ("Wer schickt das Budget?", "Was haben wir über die Kantine beschlossen?"),
 }
 """What the chat is asked about two lines, and about an hour."""
 
+GENERAL = {
+    "en": ("What is this about?", "Who took part?"),
+    "pt": ("De que se trata?", "Quem participou?"),
+    "de": ("Worum geht es?", "Wer hat teilgenommen?"),
+}
+"""What the chat is asked about the whole."""
+
 _PEOPLE = {
+    "en": ("Alice", "Brian", "Carol", "David", "Helen", "Stuart"),
     "pt": ("Ana", "Bruno", "Carla", "Duarte", "Filipa", "Rui"),
     "de": ("Anna", "Bernd", "Claudia", "Dieter", "Friederike", "Jürgen"),
 }
 _DAYS = {
+    "en": ("Monday", "Tuesday", "Wednesday", "Thursday"),
     "pt": ("segunda-feira", "terça-feira", "quarta-feira", "quinta-feira"),
     "de": ("Montag", "Dienstag", "Mittwoch", "Donnerstag"),
 }
 _TOPICS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "en": (
+        (
+            "the move to Bristol",
+            "The new office in Bristol has two meeting rooms and is close to the station.",
+            "The lorries come in the morning, and the boxes must be packed the day before.",
+            "The rent has gone up, but the landlord offers us a contract over five years.",
+        ),
+        (
+            "the warehouse in Leeds",
+            "Water comes through the roof of the warehouse when it rains hard.",
+            "The insurance company wants photographs before it pays for the repair.",
+            "Half of the shelves have been empty since the summer.",
+        ),
+        (
+            "the trade fair in Glasgow",
+            "Our stand is right beside the main entrance of the fair.",
+            "Last year the leaflets were gone on the first day.",
+            "Visitors asked about prices and delivery times above all.",
+        ),
+        (
+            "the contract with Siemens",
+            "The lawyer has found two clauses that we have to change.",
+            "Siemens pays after ninety days only, and that is bad for our cash.",
+            "If we do not sign, we lose the discount on electricity.",
+        ),
+        (
+            "the new website",
+            "The home page takes far too long to open on a phone.",
+            "Nobody has checked the French texts yet.",
+            "The online shop has sold more than the shop in town.",
+        ),
+        (
+            "the training of the apprentices",
+            "The apprentices learn fast, but there are not enough computers.",
+            "The handbook has three hundred pages, and nobody reads it.",
+            "One apprentice would like to stay with us after the training.",
+        ),
+        (
+            "the failure of the servers",
+            "The servers stopped during the night, and orders were lost.",
+            "The backup was old because the disk was full.",
+            "The provider has apologised and given us a month for free.",
+        ),
+        (
+            "the canteen",
+            "Food in the canteen has become dearer, and many go to the bakery.",
+            "The cook wants to offer more vegetables in spring.",
+            "We have decided that the canteen opens longer in winter.",
+        ),
+    ),
     "pt": (
         (
             "a mudança para o Porto",
@@ -149,6 +208,22 @@ _TOPICS: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 """What is talked about, and sentences that belong to it alone."""
 
 _SENTENCES = {
+    "en": (
+        "The next point is {topic}.",
+        "{person} has talked to the supplier and got an offer of {number} pounds.",
+        "I find that expensive, because last year we paid only {number} pounds.",
+        "{person} will send the documents to everybody by {day}.",
+        "Can we decide that by {day}?",
+        "Of the {number} answers that we got, most were good.",
+        "I will call the supplier again on {day}.",
+        "The greatest risk is that the parts do not arrive in time.",
+        "{person} says that everybody knew about it weeks ago.",
+        "I agree, but we have to think about the costs as well.",
+        "We have decided that {person} takes care of it.",
+        "I do not know whether the figures in the report are right.",
+        "In my opinion it went better than expected.",
+        "Who is going to talk to the customers about it?",
+    ),
     "pt": (
         "O próximo ponto é {topic}.",
         "{person} falou com o fornecedor e recebeu uma proposta de {number} euros.",
@@ -192,17 +267,12 @@ def talk(language: str, length: str) -> Source:
 
 
 def _spoken(language: str) -> Iterator[str]:
-    """Sentences without end: the long recordings' own, or a meeting's."""
-    if language == "en":
-        said = " ".join(str(item["text"]) for item in manifest("longform"))
-        return cycle([piece.text for piece in from_text(said, "en").pieces])
-    return _meeting(language)
-
-
-def _meeting(language: str) -> Iterator[str]:
-    """Topic after topic, each for some seven minutes, with sentences of the test recordings."""
+    """A meeting without end: topic after topic, each for some seven minutes, with sentences of the
+    test recordings."""
     dice = random.Random(8)
-    asides = [str(i["text"]) for i in manifest("multilingual") if language_of(i) == language]
+    read = manifest("en_read") if language == "en" else manifest("multilingual")
+    said = [str(i["text"]) for i in read if language == "en" or language_of(i) == language]
+    asides = [text for text in said if text.endswith((".", "!", "?"))]
     for topic, *own in cycle(_TOPICS[language]):
         shared = [*_SENTENCES[language][1:], *own, *own, *asides[:3]]
         dice.shuffle(asides)

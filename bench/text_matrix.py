@@ -3,11 +3,13 @@
 ``python -m bench.text_matrix [LANGUAGE ...] [LENGTH ...] [TYPE ...]`` runs those that are named,
 and all of them where none is: an hour on two cores. What several kinds share (the notes of an
 hour's parts) is made once; its seconds count for each of them. ``--show`` prints the
-answers as well.
+answers as well. ``--keep=FILE`` keeps what the model has said there, for a run that goes on where
+one ended or that follows a change.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -62,28 +64,33 @@ UNFINISHED = (
 class Remembering:
     """A language model that is asked the same only once; what it took is counted again."""
 
-    def __init__(self, llm: LLM) -> None:
+    def __init__(self, llm: LLM, file: Path) -> None:
         self._llm = llm
         self.model, self.chunk, self.most, self.slots = llm.model, llm.chunk, llm.most, llm.slots
-        self._answers: dict[tuple[Any, ...], tuple[str, float]] = {}
+        self._file = file
+        rows = file.read_text().splitlines() if file.exists() else []
+        self._answers: dict[str, tuple[str, float]] = dict(map(json.loads, rows))
         self.saved_s = 0.0
 
     def complete(self, prompt: Prompt, tick: Tick) -> str:
         """The model's answer, or what it has answered before."""
-        key = _hashable(prompt)
+        key = repr(prompt)
         if key in self._answers:
             said, took = self._answers[key]
             # Requests that ran side by side share the processor.
             self.saved_s += took / self.slots
             return said
-        began = time.perf_counter()
+        began = _busy_s()
         said = self._llm.complete(prompt, tick)
-        self._answers[key] = said, time.perf_counter() - began
+        self._answers[key] = said, _busy_s() - began
+        with self._file.open("a") as file:
+            file.write(json.dumps([key, self._answers[key]]) + "\n")
         return said
 
 
-def _hashable(prompt: Prompt) -> tuple[Any, ...]:
-    return (prompt.system, prompt.user, str(prompt.schema), prompt.history, prompt.temperature)
+def _busy_s() -> float:
+    """Seconds for which this process has kept its cores busy; what else runs does not count."""
+    return time.process_time() / THREADS
 
 
 @dataclass(frozen=True)
@@ -267,13 +274,15 @@ def run(asked: Sequence[str]) -> None:
     from auricle.text.llama import Llama
 
     shown = "--show" in asked
+    kept = [each.removeprefix("--keep=") for each in asked if each.startswith("--keep=")]
     languages = [each for each in LANGUAGES if each in asked] or LANGUAGES
     lengths = [each for each in LENGTHS if each in asked] or LENGTHS
     kinds = [kind for kind in TYPES if {kind, *kind.split("/")} & set(asked)] or TYPES
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         file = MODELS / MODEL_ID / "model.gguf"
-        llm = Remembering(Llama(MODEL_ID, file, Path(folder) / "llm.sock", THREADS))
+        model = Llama(MODEL_ID, file, Path(folder) / "llm.sock", THREADS)
+        llm = Remembering(model, Path((kept or [f"{folder}/kept"])[0]))
         for length in lengths:
             for language in languages:
                 bench = Bench(llm, language, length)
@@ -286,14 +295,14 @@ def run(asked: Sequence[str]) -> None:
 
 def _measure(bench: Bench, kind: str, shown: bool) -> tuple[float, list[str]]:
     bench.llm.saved_s = 0.0
-    began = time.perf_counter()
+    began = _busy_s()
     text, items, wrong = "", None, []
     try:
         text, items = bench.run(kind)
         wrong = list(checks(bench.source, kind, text, items))
     except Exception as error:
         wrong = [f"{type(error).__name__}: {error}"]
-    seconds = round(time.perf_counter() - began + bench.llm.saved_s, 1)
+    seconds = round(_busy_s() - began + bench.llm.saved_s, 1)
     if seconds > SLOW_S:
         wrong.append("slow")
     print(
