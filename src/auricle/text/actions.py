@@ -14,11 +14,15 @@ import msgspec
 
 from auricle.core.errors import Unavailable
 from auricle.text.asking import Progress, anchor, ask_for, each, speaks_to_a_model
+from auricle.text.duties import due_of, owner_of
 from auricle.text.faithful import alike, unlike
 from auricle.text.headings import worded
 from auricle.text.llm import LLM, Tick, is_small
 from auricle.text.source import Piece, Source, chunks
 from auricle.transcript.search import lexemes
+
+MOST_TASK = 160
+"""Characters at which the decoder cuts a task."""
 
 LEAST_SHARE = 0.5
 """Share of an action item's words that its segment holds, or it is invented."""
@@ -39,7 +43,7 @@ class ActionItem(msgspec.Struct, frozen=True):
 
 
 class _Item(msgspec.Struct):
-    task: Annotated[str, msgspec.Meta(min_length=3, max_length=160)]
+    task: Annotated[str, msgspec.Meta(min_length=3, max_length=MOST_TASK)]
     owner: Annotated[str, msgspec.Meta(max_length=40)]
     due: Annotated[str, msgspec.Meta(max_length=40)]
 
@@ -59,7 +63,7 @@ _SOUNDS_LIKE_A_TASK = {
     r"|\b(?:will|shall|must|should|needs? to|ha(?:s|ve) to|going to)\b.*\b(?:tomorrow|tonight|next"
     r" (?:week|month)|(?:by|until|before|on) (?:the end|next|noon|\d|(?:mon|tues|wednes|thurs|fri"
     r"|satur|sun)day))"
-    r"|\b(?:promised?|agreed|volunteered) to\b|\baction item|\btake care of\b|\bto-?do\b",
+    r"|\b(?:promised?|agreed|volunteered) to\b|\baction item|\btakes? care of\b|\bto-?do\b",
     "es": r"\b(?:puede|puedes|podría|podrías)\b.*\?|\bpor favor\b|\b(?:yo )?me encargo\b"
     r"|\bse encarga\b|\b(?:voy|va|vamos|van) a\b|\b(?:tiene|tienes|tenemos|hay) que\b",
     "pt": r"\b(?:pode|podes|poderia|podias)\b.*\?|\bpor favor\b|\beu vou\b|\btrata disso\b"
@@ -101,12 +105,13 @@ def action_items(
             if told is None or not is_small(llm):
                 raise
             return []  # a small model that runs in circles; the sentences themselves are there
-        return [item for each in found.action_items if (item := _checked(each, part, least))]
+        checked = (_checked(each, part, least, source.language) for each in found.action_items)
+        return [item for item in checked if item]
 
     parts = chunks(shown, llm.chunk) if shown else []
     items = [item for found in each(llm, work, parts, progress) for item in found]
     if told is not None and language == source.language and is_small(llm):
-        items += _missed(shown, items)
+        items += _missed(shown, items, language)
     return _unique(items)
 
 
@@ -139,11 +144,17 @@ def decided(written: Sequence[str], source: Source) -> list[str]:
     return kept or unlike(said)
 
 
-def _missed(told: Sequence[Piece], items: Sequence[ActionItem]) -> list[ActionItem]:
+def _missed(told: Sequence[Piece], items: Sequence[ActionItem], language: str) -> list[ActionItem]:
     """Tasks that a small model has passed over, as they were said."""
     there = {item.segment_order for item in items}
     return [
-        ActionItem(piece.text.strip(), None, None, piece.order, piece.start)
+        ActionItem(
+            piece.text.strip(),
+            owner_of(piece, language),
+            due_of(piece, language),
+            piece.order,
+            piece.start,
+        )
         for piece in told
         if piece.order not in there
     ]
@@ -154,21 +165,22 @@ def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
     return sorted(unique.values(), key=lambda item: item.segment_order)
 
 
-def _checked(item: _Item, part: list[Piece], least: float) -> ActionItem | None:
+def _checked(item: _Item, part: list[Piece], least: float, language: str) -> ActionItem | None:
     """The item with the segment that it comes from; None where nobody said it."""
     piece, share = anchor(item.task, part)
-    if piece is None or share < least or speaks_to_a_model(piece.text):
+    cut = len(item.task) >= MOST_TASK
+    if piece is None or cut or share < least or speaks_to_a_model(piece.text):
         return None
     task = item.task.strip().rstrip(".")
-    return ActionItem(
-        task, _said(item.owner, piece), _said(item.due, piece), piece.order, piece.start
-    )
+    owner = owner_of(piece, language) or _said(item.owner, piece)
+    due = due_of(piece, language) or _said(item.due, piece)
+    return ActionItem(task, owner, due, piece.order, piece.start)
 
 
 def _said(text: str, piece: Piece) -> str | None:
     """A name or a date, unless it was made up."""
     words = lexemes(text)
-    there = set(lexemes(f"{piece.speaker or ''} {piece.text}"))
+    there = set(lexemes(piece.text))
     return text.strip() if words and there.issuperset(words) else None
 
 
