@@ -13,6 +13,7 @@ from auricle.text.actions import ActionItem, action_items
 from auricle.text.asking import Progress, anchor, ask_for, each
 from auricle.text.condense import condense, keywords
 from auricle.text.faithful import LEAST_TITLE, Said
+from auricle.text.figures import figures
 from auricle.text.llm import LLM, Tick
 from auricle.text.names import names as named
 from auricle.text.source import Piece, Source, chunks
@@ -124,7 +125,7 @@ def _topic(name: str, source: Source) -> Topic:
 
 
 def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
-    """Names in a text."""
+    """Names in a text, and its dates and sums."""
     names = tools.names() if source.language == "en" else None
     if names is not None:
         texts = [piece.text for piece in source.pieces]
@@ -135,9 +136,8 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
         ]
         return {"entities": _grouped(found)}, "en-core-web-sm"
     llm = tools.llm()
-    return {
-        "entities": _grouped(named(source, language, llm, tools.progress, tools.tick))
-    }, llm.model
+    told = named(source, language, llm, tools.progress, tools.tick)
+    return {"entities": _grouped([*told, *figures(source)])}, llm.model
 
 
 def _grouped(found: list[tuple[str, str, Piece]]) -> list[Entity]:
