@@ -7,7 +7,7 @@ on the model; what is wanting is filled up with sentences of the transcript itse
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -17,9 +17,10 @@ import msgspec
 from auricle.core.errors import Unavailable
 from auricle.text.asking import Progress, ask_for, each
 from auricle.text.condense import central, condense, keywords
-from auricle.text.faithful import LEAST_TITLE, Said, unlike
+from auricle.text.faithful import LEAST_TITLE, Said, telling, unlike
 from auricle.text.llm import LLM, Tick, is_small
 from auricle.text.source import Piece, Source, chunks, tokens
+from auricle.transcript.search import lexemes
 
 MOST_SENTENCE = 220
 """Characters of a sentence."""
@@ -93,6 +94,8 @@ def write(writer: Writer, what: str, parts: Sequence[Part]) -> Written:
     notes = _notes(writer, cut, partial(_of_all, writer.progress, len(cut) + 1))
     if is_small(llm):  # it copies what it is shown first: so that is what stands for all parts
         notes = central(notes, max(FEWEST_NOTES, sum(part.most for part in parts)))
+        if len(parts) == 1:  # and what it leaves out of that is put back
+            parts = [replace(part, least=part.most) for part in parts]
     writer.progress(len(cut), len(cut) + 1)
     return Written(_fill(writer, what, parts, notes, [*read, *notes]), coverage, read)
 
@@ -125,8 +128,10 @@ def _fill(
     known = [*known, Piece(writer.wish, -1)]
     said = Said(known, writer.llm, writer.source.language, writer.language)
     found: dict[str, list[str]] = {}
+    speakers = {piece.speaker for piece in writer.source.pieces if piece.speaker}
     for part in parts:
-        given = [tidy(sentence) for sentence in getattr(made, part.name)]
+        whole = [each for each in getattr(made, part.name) if len(each) < _longest(part)]
+        given = [tidy(sentence, speakers) for sentence in whole]
         before = [s for p in parts if p.title == part.title for s in found.get(p.name, ())]
         found[part.name] = _kept(part, [g for g in given if g], said, before)
     if said.same_language:
@@ -168,8 +173,7 @@ def _shape(parts: Sequence[Part], pieces: int) -> type[Any]:
     """Lists of sentences, by the names of the parts; no more of them than there can be."""
     fields = []
     for part in parts:
-        longest = MOST_TITLE if part.title else MOST_SENTENCE
-        sentence = Annotated[str, msgspec.Meta(min_length=3, max_length=longest)]
+        sentence = Annotated[str, msgspec.Meta(min_length=3, max_length=_longest(part))]
         most = max(1, min(part.most, 2 * pieces))
         # A part that need not be filled may be empty.
         length = msgspec.Meta(min_length=int(part.title or part.least > 0), max_length=most)
@@ -177,12 +181,17 @@ def _shape(parts: Sequence[Part], pieces: int) -> type[Any]:
     return msgspec.defstruct("Parts", fields)
 
 
+def _longest(part: Part) -> int:
+    """Characters at which the decoder cuts: what is as long is no whole sentence."""
+    return MOST_TITLE if part.title else MOST_SENTENCE
+
+
 def _kept(part: Part, given: Sequence[str], said: Said, before: Sequence[str]) -> list[str]:
     """What is proper of a part, and is in no part of its sort before it."""
     if part.title:
-        short = [each.rstrip(".") for each in given if len(each) < MOST_TITLE]
+        short = [each.rstrip(".") for each in given]
         return [each for each in unlike(short, before) if said.holds(each, LEAST_TITLE)][:1]
-    proper = [each for each in given if len(each) < MOST_SENTENCE and said.holds(each)]
+    proper = [each for each in given if not _half(each) and said.holds(each)]
     return [_ended(sentence) for sentence in unlike(proper, before)]
 
 
@@ -199,6 +208,7 @@ def _fill_up(
             others = [s for p in parts if not p.title for s in found[p.name]]
             candidates = [_ended(piece.text) for piece in central(shown, part.least + len(others))]
             found[part.name] += unlike(candidates, others)[:wanting]
+            found[part.name].sort(key=partial(_place, shown))
     for number, part in enumerate(parts):
         if part.title and not found[part.name]:
             below = found[parts[number + 1].name] if number else []  # what a heading stands above
@@ -206,6 +216,12 @@ def _fill_up(
             names = [", ".join(keywords(headed, whole, 3))] if headed else titles_of(shown, whole)
             taken = [name for p in parts if p.title for name in found[p.name]]
             found[part.name] = [name for name in names if name and name not in taken][:1]
+
+
+def _place(shown: Sequence[Piece], sentence: str) -> int:
+    """Where a sentence was said, about."""
+    words = telling(sentence)
+    return max(shown, key=lambda piece: len(words & telling(piece.text))).order
 
 
 def title(writer: Writer, pieces: Sequence[Piece]) -> str:
@@ -226,10 +242,18 @@ def titles_of(part: Sequence[Piece], whole: Sequence[Piece]) -> list[str]:
     return [*(each for each in said if len(each) < MOST_TITLE), words[:MOST_TITLE]]
 
 
-def tidy(sentence: str) -> str:
-    """A sentence without the marks and numbers that models put around it."""
+def tidy(sentence: str, speakers: Collection[str] = ()) -> str:
+    """A sentence without the marks and numbers that models put around it, and without the name of
+    the speaker that stands before it in a prompt."""
+    label, colon, said = sentence.partition(": ")
+    sentence = said if colon and label.strip() in speakers else sentence
     sentence = re.sub(r"^\W*\d{1,2}[.)] ", "", sentence)
     return " ".join(sentence.split()).strip('"“”*#_- ')
+
+
+def _half(sentence: str) -> bool:
+    """Whether a sentence stops after a few words."""
+    return sentence[-1:].isalnum() and len(lexemes(sentence)) < 4
 
 
 def _ended(sentence: str) -> str:
