@@ -41,7 +41,11 @@ class Source(msgspec.Struct, frozen=True):
         return joined if self.original is None else self.original
 
 
-_ENDS = re.compile(r"(?<=[.!?…。！？؟।])[\"'”’»)\]]*\s+|(?<=[。！？])|\n+")
+_ENDS = re.compile(
+    r"(?<=[.!?…。！？؟।])(?<![\s.(][^\W\d_]\.)(?<!\b(?:Mr|Ms|Dr|St|Sr)\.)(?<!\b(?:Mrs|Sra)\.)"
+    r"[\"'”’»)\]]*\s+|(?<=[。！？])|\n+"
+)
+"""Where sentences end: not after "U.S.", "J." or "Dr."."""
 
 
 def from_text(text: str, language: str) -> Source:
