@@ -15,7 +15,9 @@ import pytest
 from auricle.core.errors import BadRequest, Unavailable
 from auricle.text import actions, asking, cards, chat, generate, retrieve
 from auricle.text.condense import SECTIONS, condense
+from auricle.text.duties import due_of, owner_of
 from auricle.text.faithful import Said, stems
+from auricle.text.figures import figures
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
 from auricle.text.names import candidates, names
@@ -78,6 +80,8 @@ def making(source: Source, llm: LLM) -> Writer:
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
         ("今日は晴れ。明日は雨。", ["今日は晴れ。", "明日は雨。"]),
         ("He paid 3.50 euros.\n\nFine", ["He paid 3.50 euros.", "Fine"]),
+        ("The U.S. pays. So does Mr. J. Lee.", ["The U.S. pays.", "So does Mr. J. Lee."]),
+        ("Wir reden z. B. über 5. Gut.", ["Wir reden z. B. über 5.", "Gut."]),
     ],
 )
 def test_a_text_is_cut_into_sentences(text: str, sentences: list[str]) -> None:
@@ -280,6 +284,27 @@ def test_a_small_model_is_shown_notes_of_all_of_an_hour() -> None:
     assert found.coverage.read == 80
 
 
+def test_a_summary_of_notes_has_what_the_model_leaves_out_of_them_in_their_order() -> None:
+    source = talk(*(f"Team {n} has a budget of {n} thousand dollars." for n in range(10, 90)))
+    llm = Small('{"summary": ["?"], "notes": ["?"]}')
+    summarize(source, "brief", "en", llm, nothing, nothing)
+    shown = re.findall(r"Team (\d+)", llm.prompts[-1].user)
+    last = f"Team {shown[-1]} has a budget of {shown[-1]} thousand dollars."
+    llm = Small(json.dumps({"summary": [last], "notes": ["?"]}))
+    found = summarize(source, "brief", "en", llm, nothing, nothing).summary
+    assert re.findall(r"Team (\d+)", found) == shown
+
+
+def test_half_sentences_and_names_of_speakers_stay_out() -> None:
+    source = talk(*BUDGET)
+    cut = "Maria will send the budget of 4,500 dollars to the council by Friday " * 9
+    answers = [cut[:220], "Maria will", f"Speaker 1: {BUDGET[0]}"]
+    llm = Small(json.dumps({"summary": answers}))
+    found = summarize(source, "bullet_points", "en", llm, nothing, nothing).summary
+    assert found.splitlines()[0] == f"- {BUDGET[0]}"
+    assert not found.endswith("Maria will")
+
+
 def test_headings_are_of_what_stands_below_them() -> None:
     talks = ("The harbour needs another crane.", "A theatre burned down.", "Every railway is late.")
     source = talk(*(said for said in talks for _ in range(3)))
@@ -350,8 +375,8 @@ def test_an_owner_or_a_date_belongs_to_the_sentence_of_the_task() -> None:
     said = '{"action_items": [{"task": "book the big room", "owner": "Maria", "due": "Friday"}]}'
     found = actions.action_items(talk(*BUDGET), "en", Small(said), nothing, nothing)
     assert [(i.task, i.owner, i.due) for i in found] == [
-        (BUDGET[0], None, None),
-        ("book the big room", None, None),
+        (BUDGET[0], "Maria", "by Friday"),
+        ("book the big room", "Tom", "for Monday"),
     ]
 
 
@@ -393,6 +418,47 @@ def test_sentences_that_sound_like_tasks_are_told_by_their_words(
     found = actions.sounding_like_tasks(source)
     assert found is not None
     assert [piece.text for piece in found][: len(tasks)] == tasks
+
+
+DUTIES = {
+    ("en", "Maria will send the budget by Friday."): ("Maria", "by Friday"),
+    ("en", "Tom, could you please call them tomorrow?"): ("Tom", "tomorrow"),
+    ("en", "We decided that Helen takes care of it."): ("Helen", None),
+    ("en", "I will call again on Monday."): ("Speaker 1", "on Monday"),
+    ("en", "Could you please open the window?"): (None, None),
+    ("pt", "A Maria vai enviar o orçamento até sexta-feira."): ("Maria", "até sexta-feira"),
+    ("pt", "Ficou decidido que Rui trata disso."): ("Rui", None),
+    ("pt", "Eu vou ligar na segunda-feira."): ("Speaker 1", "na segunda-feira"),
+    ("de", "Maria schickt das Budget bis Freitag."): ("Maria", "bis Freitag"),
+    ("de", "Tom, kannst du bitte den Raum für Montag buchen?"): ("Tom", "für Montag"),
+    ("de", "Wir haben beschlossen, dass Anna sich darum kümmert."): ("Anna", None),
+    ("de", "Ich rufe am Mittwoch noch einmal an."): ("Speaker 1", "am Mittwoch"),
+    ("de", "Das muss bis Ende März fertig sein."): (None, "bis Ende März"),
+    ("es", "Lucía va a llamar antes del viernes."): ("Lucía", "antes del viernes"),
+    ("fr", "Paul doit finir avant vendredi."): ("Paul", "avant vendredi"),
+    ("it", "Anna deve finire entro lunedì."): ("Anna", "entro lunedì"),
+    ("ja", "明日までに送ってください。"): (None, None),
+}
+
+
+@pytest.mark.parametrize(("language", "said"), DUTIES)
+def test_owner_and_date_are_read_off_the_sentence(language: str, said: str) -> None:
+    piece = Piece(said, 0, speaker="Speaker 1")
+    assert (owner_of(piece, language), due_of(piece, language)) == DUTIES[language, said]
+
+
+def test_a_request_is_not_a_task_of_who_makes_it() -> None:
+    source = Source((Piece("Please enter your number now.", 0, speaker="Speaker 1"),), "en")
+    said = '{"action_items": [{"task": "enter your number", "owner": "Speaker 1", "due": ""}]}'
+    (found,) = actions.action_items(source, "en", Small(said), nothing, nothing)
+    assert found.owner is None
+
+
+def test_a_task_that_was_cut_off_stands_as_it_was_said() -> None:
+    long = f"Maria will send the budget by Friday, {'and the list of the guests, ' * 9}to all."
+    said = json.dumps({"action_items": [{"task": long[:160], "owner": "Maria", "due": "Friday"}]})
+    (found,) = actions.action_items(talk(long), "en", Small(said), nothing, nothing)
+    assert found.task == long
 
 
 def test_without_a_task_no_model_is_asked() -> None:
@@ -479,6 +545,21 @@ def test_the_model_says_what_a_name_is_and_lists_none_itself() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("Custa 4.500 euros até 15 de março de 2025.", ["4.500 euros", "15 de março de 2025"]),
+        ("Das sind 2,5 Millionen Euro, 12 Prozent mehr.", ["2,5 Millionen Euro", "12 Prozent"]),
+        ("Bis Freitag, den 3. Mai, oder am 01.02.2026", ["Freitag", "3. Mai", "01.02.2026"]),
+        ("Faltam R$ 300 e 7,5%", ["R$ 300", "7,5%"]),
+        ("Il reste 20 € le 1er août.", ["20 €", "1er août"]),
+        ("In 2024 kamen 300 Leute ins Zimmer 12.", []),
+    ],
+)
+def test_dates_and_sums_are_found_by_their_form(said: str, found: list[str]) -> None:
+    assert sorted(text for text, _, _ in figures(talk(said))) == sorted(found)
+
+
 def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> None:
     found = talk(*BUDGET).pieces
     for written, answer in (
@@ -508,7 +589,8 @@ def test_a_question_about_the_whole_is_nearer_to_such_a_question_than_to_what_wa
     question = np.array([0.6, 0.0, 0.8], np.float32)
     assert retrieve.is_general(question, general, best=0.5)
     assert not retrieve.is_general(question, general, best=0.7)
-    assert not retrieve.is_general(question / 3, general, best=0.0)
+    faint = np.array([0.2, 0.0, 0.9], np.float32)
+    assert not retrieve.is_general(faint, general, best=0.0)
 
 
 def test_words_find_what_is_rare_and_not_what_is_common() -> None:

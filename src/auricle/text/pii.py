@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 from presidio_analyzer import Pattern, PatternRecognizer, RecognizerResult
@@ -99,7 +99,9 @@ class _Nif(PatternRecognizer):
 class _TaxId(presidio.DeTaxIdRecognizer):
     """Germany's taxpayer number, with the blanks that it is written with."""
 
-    PATTERNS: ClassVar = [Pattern("tax id", r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b", 0.5)]
+    def __init__(self) -> None:
+        form = r"\b[1-9]\d ?\d{3} ?\d{3} ?\d{3}\b"
+        super().__init__(patterns=[Pattern("tax id", form, 0.5)])
 
     def validate_result(self, pattern_text: str) -> bool:
         return bool(super().validate_result(pattern_text.replace(" ", "")))
@@ -108,7 +110,9 @@ class _TaxId(presidio.DeTaxIdRecognizer):
 class _SocialSecurity(presidio.DeSocialSecurityRecognizer):
     """Germany's social security number, likewise."""
 
-    PATTERNS: ClassVar = [Pattern("number", r"\b\d{2} ?\d{6} ?[A-Z] ?\d{3}\b", 0.5)]
+    def __init__(self) -> None:
+        form = r"\b\d{2} ?\d{6} ?[A-Z] ?\d{3}\b"
+        super().__init__(patterns=[Pattern("number", form, 0.5)])
 
     def validate_result(self, pattern_text: str) -> bool:
         return bool(super().validate_result(pattern_text.replace(" ", "")))
