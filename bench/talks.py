@@ -272,7 +272,7 @@ def _spoken(language: str) -> Iterator[str]:
     dice = random.Random(8)
     read = manifest("en_read") if language == "en" else manifest("multilingual")
     said = [str(i["text"]) for i in read if language == "en" or language_of(i) == language]
-    asides = [text for text in said if text.endswith((".", "!", "?"))]
+    asides = [text for text in said if text[0].isupper() and text.endswith((".", "!", "?"))]
     for topic, *own in cycle(_TOPICS[language]):
         shared = [*_SENTENCES[language][1:], *own, *own, *asides[:3]]
         dice.shuffle(asides)

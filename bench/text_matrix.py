@@ -23,9 +23,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from auricle.text import retrieve
 from auricle.text.analyze import Tools, analyze
 from auricle.text.asking import SYSTEM
 from auricle.text.chat import answer
+from auricle.text.condense import central
 from auricle.text.embeddings import MiniLM
 from auricle.text.entities import Names
 from auricle.text.generate import generate
@@ -38,7 +42,7 @@ from auricle.text.wording import ANALYSES, CONTENTS, STYLES
 from auricle.text.writing import Writer
 from auricle.transcript.search import lexemes
 from bench.corpus import MODEL, THREADS, report
-from bench.talks import QUESTIONS, talk
+from bench.talks import GENERAL, QUESTIONS, talk
 
 MODELS = MODEL.parent
 MODEL_ID = "qwen2.5-coder-0.5b-instruct"
@@ -49,7 +53,7 @@ TYPES = (
     *(f"summarize/{style}" for style in dict.fromkeys(STYLES.values())),
     *(f"analyze/{kind}" for kind in dict.fromkeys(ANALYSES.values())),
     *(f"generate/{kind}" for kind in dict.fromkeys(CONTENTS.values())),
-    "chat",
+    *("chat/part", "chat/whole", "chat/people"),
     "embed",
 )
 
@@ -128,16 +132,24 @@ def _generate(bench: Bench, kind: str) -> tuple[str, Any]:
     return found.content, found.items
 
 
-def _chat(bench: Bench, _: str) -> tuple[str, Any]:
+def _chat(bench: Bench, about: str) -> tuple[str, Any]:
     """Ask what the transcript answers, of the segments that a search finds."""
-    question = QUESTIONS[bench.language][bench.length == "hour"]
-    texts = [piece.text for piece in bench.source.pieces]
+    source, language = bench.source, bench.language
+    part = QUESTIONS[language][bench.length == "hour"]
+    question = {"part": part, "whole": GENERAL[language][0], "people": GENERAL[language][1]}[about]
+    texts = [piece.text for piece in source.pieces]
     embedder = MiniLM(MODELS / "all-minilm-l6-v2")
-    near = nearest(embedder.embed([question])[0], embedder.embed(texts), 32)
+    vector, *general = embedder.embed([question, *retrieve.GENERAL])
+    near = nearest(vector, embedder.embed(texts), 32)
     said = worded(question, texts, 32)
     best = sorted(merged([row for row, _ in near], [row for row, _ in said])[:8])
-    pieces = [bench.source.pieces[row] for row in best]
-    return answer(question, pieces, (), bench.language, bench.llm, _nothing).answer, []
+    pieces = [source.pieces[row] for row in best]
+    speakers = None
+    if retrieve.is_general(vector, np.array(general), near[0][1] if near else 0.0):
+        pieces = central(source.pieces, 6)
+        speakers = list(dict.fromkeys(piece.speaker for piece in source.pieces if piece.speaker))
+    found = answer(question, pieces, (), language, bench.llm, _nothing, speakers)
+    return f"{question} {'' if speakers is None else '(the whole)'}\n{found.answer}", []
 
 
 def _embed(bench: Bench, _: str) -> tuple[str, Any]:
