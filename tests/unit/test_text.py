@@ -14,6 +14,7 @@ import pytest
 
 from auricle.core.errors import BadRequest, Unavailable
 from auricle.text import actions, asking, cards, chat, generate, retrieve
+from auricle.text.analyze import Tools, topics
 from auricle.text.condense import SECTIONS, condense
 from auricle.text.duties import due_of, owner_of
 from auricle.text.faithful import Said, stems
@@ -516,6 +517,14 @@ def test_chapters_have_titles_of_their_own() -> None:
     titles = [chapter["title"] for chapter in found.items]
     assert titles[0] == "Discussed today"
     assert len(set(titles)) == 3
+
+
+def test_a_topic_is_named_once() -> None:
+    source = talk("We talk about the budget of the council.", "The council has a new budget.")
+    named = '{"topics": ["Budget", "The budget of the council", "New budget", "Council"]}'
+    tools = Tools(lambda: Small(named), lambda: None, nothing, nothing)
+    found, _ = topics(source, "en", tools)
+    assert [topic.name for topic in found["topics"]] == ["Budget", "Council"]
 
 
 def test_names_in_german_are_told_from_nouns() -> None:

@@ -12,7 +12,7 @@ from auricle.text import sentiment
 from auricle.text.actions import ActionItem, action_items
 from auricle.text.asking import Progress, anchor, ask_for, each
 from auricle.text.condense import condense, keywords
-from auricle.text.faithful import LEAST_TITLE, Said
+from auricle.text.faithful import LEAST_TITLE, Said, unlike
 from auricle.text.figures import figures
 from auricle.text.llm import LLM, Tick
 from auricle.text.names import names as named
@@ -108,8 +108,7 @@ def topics(source: Source, language: str, tools: Tools) -> tuple[dict[str, list[
     read = condense(source.pieces, llm.most)
     by_part = each(llm, work, chunks(read, llm.chunk), tools.progress)
     rounds = [name for names in zip(*map(_padded, by_part), strict=True) for name in names]
-    unique = {name.casefold(): name for name in reversed(rounds) if name}
-    named = list(reversed(unique.values()))[:MOST_TOPICS]
+    named = unlike(filter(None, rounds))[:MOST_TOPICS]
     if not named and language == source.language:
         named = keywords(read, source.pieces, FEW_TOPICS)
     return {"topics": [_topic(name, source) for name in named]}, llm.model
