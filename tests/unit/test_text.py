@@ -393,7 +393,7 @@ def test_an_owner_or_a_date_belongs_to_the_sentence_of_the_task() -> None:
         (
             "de",
             ["Anna schickt es bis Freitag an uns.", "Kannst du es bitte holen?"],
-            ["Es ist bis jetzt gut."],
+            ["Es ist bis jetzt gut.", "Schaffen wir das bis Freitag?"],
         ),
         (
             "es",
@@ -434,6 +434,7 @@ DUTIES = {
     ("de", "Tom, kannst du bitte den Raum für Montag buchen?"): ("Tom", "für Montag"),
     ("de", "Wir haben beschlossen, dass Anna sich darum kümmert."): ("Anna", None),
     ("de", "Ich rufe am Mittwoch noch einmal an."): ("Speaker 1", "am Mittwoch"),
+    ("de", "Dieter schickt es bis Montag."): ("Dieter", "bis Montag"),
     ("de", "Das muss bis Ende März fertig sein."): (None, "bis Ende März"),
     ("es", "Lucía va a llamar antes del viernes."): ("Lucía", "antes del viernes"),
     ("fr", "Paul doit finir avant vendredi."): ("Paul", "avant vendredi"),

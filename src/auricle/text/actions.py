@@ -75,7 +75,7 @@ _SOUNDS_LIKE_A_TASK = {
     "de": r"\b(?:kannst|könntest|können|könnten) (?:du|sie|ihr)\b|\bbitte\b"
     r"|\b(?:mich|sich|uns) (?:\w+ )?(?:darum|um)\b|\bich werde\b"
     r"|\bbis (?:zum |nächsten? |spätestens )?(?:\d|montag|dienstag|mittwoch|donnerstag|freitag"
-    r"|samstag|sonntag|morgen|ende)|\bich \w+ .*\bam (?:\d|\w+tag|mittwoch)\b",
+    r"|samstag|sonntag|morgen|ende)(?!.*\?)|\bich \w+ .*\bam (?:\d|\w+tag|mittwoch)\b",
     "it": r"\b(?:puoi|può|potresti|potrebbe)\b.*\?|\bper favore\b|\b(?:me ne|se ne) occup"
     r"|\b(?:deve|devi|dobbiamo|devono|vado|va) .*\bentro\b",
 }

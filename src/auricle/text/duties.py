@@ -35,7 +35,7 @@ _OWNER = {
     "pt": r"^(?:[OA] )?NAME(?:, .*(?:\?|por favor)| (?:vai|tem de|tem que|precisa de|fica|trata)\b)"
     r"|\bque (?:[oa] )?NAME (?:trata|vai|fica)\b",
     "fr": r"^NAME(?:, .*(?:\?|s'il)| (?:va|doit|s'occupe)\b)|\bque NAME (?:va|doit|s'occupe)\b",
-    "de": r"^(?!Das|Dies|Es|Man|Der|Die|Wer|Er|Sie|Bitte)"
+    "de": r"^(?!(?:Das|Dies|Es|Man|Der|Die|Wer|Er|Sie|Bitte)\b)"
     r"NAME(?:, .*(?:\?|bitte)| (?:\w+t|muss|soll|wird)\b)|\bdass NAME (?:sich|das|es)\b",
     "it": r"^NAME(?:, .*(?:\?|per favore)| (?:va|deve|si occupa)\b)"
     r"|\bche NAME (?:si occupa|deve|va)\b",
