@@ -24,6 +24,7 @@ from auricle.text.llm import LLM, Prompt, Tick
 from auricle.text.names import candidates, names
 from auricle.text.pii import redact
 from auricle.text.prose import KINDS
+from auricle.text.sentiment import by_lexicon
 from auricle.text.source import Piece, Source, chunks, from_text, harmless, tokens
 from auricle.text.summarize import summarize
 from auricle.text.wording import STYLES, known
@@ -526,6 +527,15 @@ def test_a_topic_is_named_once() -> None:
     tools = Tools(lambda: Small(named), lambda: None, nothing, nothing)
     found, _ = topics(source, "en", tools)
     assert [topic.name for topic in found["topics"]] == ["Budget", "Council"]
+
+
+def test_a_sentence_that_is_said_twice_is_shown_once() -> None:
+    found = by_lexicon(talk("This is wonderful.", "This is awful.", "This is wonderful."))
+    assert [(moment.text, moment.segment_order) for moment in found.segments] == [
+        ("This is wonderful.", 0),
+        ("This is awful.", 1),
+    ]
+    assert found.positive == 0.667
 
 
 def test_names_in_german_are_told_from_nouns() -> None:

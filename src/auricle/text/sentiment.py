@@ -55,7 +55,9 @@ def _vader() -> SentimentIntensityAnalyzer:
 def by_lexicon(source: Source) -> Sentiment:
     """The sentiment of an English text, segment by segment."""
     scores = [_vader().polarity_scores(piece.text)["compound"] for piece in source.pieces]
-    ranked = sorted(zip(scores, source.pieces, strict=True), key=lambda pair: pair[0])
+    scored = reversed(list(zip(scores, source.pieces, strict=True)))
+    first = {piece.text: (score, piece) for score, piece in scored}
+    ranked = sorted(first.values(), key=lambda pair: pair[0])
     extreme = [*ranked[:SHOWN], *ranked[max(SHOWN, len(ranked) - SHOWN) :]]
     shown = [_moment(piece, score) for score, piece in extreme if abs(score) > SURE]
     strong = [score for score in scores if abs(score) > SURE]
