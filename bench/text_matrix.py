@@ -35,6 +35,7 @@ from auricle.text.entities import Names
 from auricle.text.generate import generate
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
+from auricle.text.requests import Chat
 from auricle.text.retrieve import merged, nearest, worded
 from auricle.text.source import Source
 from auricle.text.summarize import summarize
@@ -142,11 +143,11 @@ def _generate(bench: Bench, kind: str) -> tuple[str, Any]:
     return found.content, found.items
 
 
-def _chat(bench: Bench, about: str) -> tuple[str, Any]:
+def _chat(bench: Bench, wanted: str) -> tuple[str, Any]:
     """Ask what the transcript answers, of the segments that a search finds."""
     source, language = bench.source, bench.language
     part = QUESTIONS[language][bench.length == "hour"]
-    question = {"part": part, "whole": GENERAL[language][0], "people": GENERAL[language][1]}[about]
+    question = {"part": part, "whole": GENERAL[language][0], "people": GENERAL[language][1]}[wanted]
     texts = [piece.text for piece in source.pieces]
     embedder = MiniLM(MODELS / "all-minilm-l6-v2")
     vector, *general = embedder.embed([question, *retrieve.GENERAL])
@@ -154,12 +155,12 @@ def _chat(bench: Bench, about: str) -> tuple[str, Any]:
     said = worded(question, texts, 32)
     best = sorted(merged([row for row, _ in near], [row for row, _ in said])[:8])
     pieces = [source.pieces[row] for row in best]
-    speakers = None
-    if retrieve.is_general(vector, np.array(general), near[0][1] if near else 0.0):
+    about = retrieve.about(vector, np.array(general), near[0][1] if near else 0.0)
+    if about != "part":
         pieces = central(source.pieces, 6)
-        speakers = list(dict.fromkeys(piece.speaker for piece in source.pieces if piece.speaker))
-    found = answer(question, pieces, (), language, bench.llm, _nothing, speakers)
-    return f"{question} {'' if speakers is None else '(the whole)'}\n{found.answer}", []
+    speakers = tuple(dict.fromkeys(piece.speaker for piece in source.pieces if piece.speaker))
+    asked = Chat(question, tuple(pieces), (), language, about, speakers)
+    return f"{question} ({about})\n{answer(asked, bench.llm, _nothing).answer}", []
 
 
 def _embed(bench: Bench, _: str) -> tuple[str, Any]:

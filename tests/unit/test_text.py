@@ -24,6 +24,7 @@ from auricle.text.llm import LLM, Prompt, Tick
 from auricle.text.names import candidates, names
 from auricle.text.pii import redact
 from auricle.text.prose import KINDS
+from auricle.text.requests import Chat
 from auricle.text.sentiment import by_lexicon
 from auricle.text.source import Piece, Source, chunks, from_text, harmless, tokens
 from auricle.text.summarize import summarize
@@ -588,29 +589,39 @@ def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> 
         (chat.NOTHING["en"], chat.NOTHING["en"]),
     ):
         llm = Small(written)
-        given = chat.answer("Who will send the budget?", found, (), "en", llm, nothing)
+        given = chat.answer(Chat("Who will send the budget?", found, (), "en"), llm, nothing)
         assert given.answer == answer
 
 
 def test_a_question_about_the_whole_is_answered_from_all_of_it() -> None:
     found = talk(*(f"Team {n} has a budget of {n} thousand dollars." for n in range(10, 16))).pieces
-    people = ("Anna", "<b>Tom")
     llm = Small("Elephants eat 300 bananas.")
-    given = chat.answer("What is this about?", found, (), "en", llm, nothing, people)
+    asked = "What is this about?"
+    question = Chat(asked, found, (), "en", "whole", ("Anna", "<b>Tom"))
+    given = chat.answer(question, llm, nothing)
     assert given.answer.count("budget") == chat.MOST_QUOTED
     assert "These people speak: Anna, ‹b>Tom." in llm.prompts[-1].user
-    llm = Small("Anna and Tom took part.")
-    given = chat.answer("Who took part?", found, (), "en", llm, nothing, people)
-    assert given.answer == "Anna and Tom took part."
+    given = chat.answer(question, Small(asked), nothing)
+    assert asked not in given.answer
 
 
-def test_a_question_about_the_whole_is_nearer_to_such_a_question_than_to_what_was_said() -> None:
-    general = np.eye(3, dtype=np.float32)[:2]
-    question = np.array([0.6, 0.0, 0.8], np.float32)
-    assert retrieve.is_general(question, general, best=0.5)
-    assert not retrieve.is_general(question, general, best=0.7)
+def test_who_takes_part_needs_no_small_model() -> None:
+    llm = Small("Elephants.")
+    found = talk(*BUDGET).pieces
+    asked = Chat("Who spoke?", found, (), "en", "people", ("Anna", "Tom"))
+    given = chat.answer(asked, llm, nothing)
+    assert (given.answer, llm.prompts) == ("Anna, Tom.", [])
+
+
+def test_what_a_question_is_about_is_told_by_what_it_is_nearest_to() -> None:
+    general = np.zeros((len(retrieve.GENERAL), 3), np.float32)
+    general[0, 0] = general[-1, 1] = 1
+    whole, people = np.array([[0.6, 0.0, 0.8], [0.0, 0.6, 0.8]], np.float32)
+    assert retrieve.about(whole, general, best=0.5) == "whole"
+    assert retrieve.about(people, general, best=0.5) == "people"
+    assert retrieve.about(whole, general, best=0.7) == "part"
     faint = np.array([0.2, 0.0, 0.9], np.float32)
-    assert not retrieve.is_general(faint, general, best=0.0)
+    assert retrieve.about(faint, general, best=0.0) == "part"
 
 
 def test_words_find_what_is_rare_and_not_what_is_common() -> None:

@@ -25,7 +25,7 @@ from auricle.library.models import Conversation, Transcript
 from auricle.library.services import Owner
 from auricle.text import requests
 from auricle.text.condense import central
-from auricle.text.retrieve import F32, GENERAL, is_general, merged, worded
+from auricle.text.retrieve import F32, GENERAL, About, about, merged, worded
 from auricle.text.source import Piece, Source
 
 Step = Callable[[int, int], None]
@@ -118,14 +118,15 @@ class Texts:
             row = await db.run(library.conversation, transcript.pk, session)
             before = await db.run(library.history, row)
         rows = Transcript.objects.filter(pk=transcript.pk)
-        sources, general = await self._relevant(rows, source, question)
+        sources, kind = await self._relevant(rows, source, question)
         speakers = dict.fromkeys(piece.speaker for piece in source.pieces if piece.speaker)
         asked = requests.Chat(
             question,
             tuple(found.piece for found in sources),
             before,
             transcript.language,
-            tuple(speakers) if general else None,
+            kind,
+            () if kind == "part" else tuple(speakers),
         )
         made = await self.ask(customer, asked)
         if row is None:
@@ -166,9 +167,9 @@ class Texts:
 
     async def _relevant(
         self, rows: QuerySet[Transcript], source: Source, question: str
-    ) -> tuple[list[Found], bool]:
-        """The segments of a transcript that a question is about, in their order, or none; and
-        whether it is about the whole, of which the segments that say most are shown."""
+    ) -> tuple[list[Found], About]:
+        """The segments of a transcript that a question is about, in their order, or none; for one
+        about the whole, those that say most."""
         await self.make_vectors(rows)
         vector, *general = await self._vectors_of((question, *GENERAL))
         near = await db.run(library.by_meaning, rows, vector, 4 * MOST_FOUND)
@@ -176,12 +177,12 @@ class Texts:
             library.Hit(source.pieces[place].id or 0, 0.0)
             for place, _ in worded(question, [p.text for p in source.pieces], 4 * MOST_FOUND)
         ]
-        whole = is_general(vector, np.array(general), near[0].score if near else 0.0)
-        if whole:
+        kind = about(vector, np.array(general), near[0].score if near else 0.0)
+        if kind != "part":
             best = central(source.pieces, MOST_FOUND - NAMED)
             near, said = [library.Hit(piece.id or 0, 0.0) for piece in best], said[:NAMED]
         found = await self._found(near, said, MOST_FOUND)
-        return sorted(found, key=lambda each: each.piece.order), whole
+        return sorted(found, key=lambda each: each.piece.order), kind
 
     async def _found(
         self, near: Sequence[library.Hit], said: Sequence[library.Hit], most: int

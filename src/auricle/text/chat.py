@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from auricle.text.asking import SYSTEM, anchor, material
 from auricle.text.condense import central
 from auricle.text.faithful import Said, unlike
-from auricle.text.llm import LLM, Prompt, Tick
+from auricle.text.llm import LLM, Prompt, Tick, is_small
+from auricle.text.requests import Chat
 from auricle.text.source import Piece, from_text, harmless
 from auricle.transcript.languages import NAMES
+from auricle.transcript.search import lexemes
 
 MOST_HISTORY = 4
 """Questions and answers before that a model is shown."""
@@ -37,22 +37,17 @@ class Answer(msgspec.Struct, frozen=True):
     model: str
 
 
-def answer(
-    question: str,
-    found: Sequence[Piece],
-    history: Sequence[tuple[str, str]],
-    language: str,
-    llm: LLM,
-    tick: Tick,
-    speakers: Sequence[str] | None = None,
-) -> Answer:
-    """Answer a question from the segments that were found for it; ``speakers`` are everybody who
-    speaks, for a question about the whole, and None for others."""
-    if not found:
-        return Answer(NOTHING.get(language, NOTHING["en"]), "")
-    name = NAMES.get(language, "english").title()
+def answer(asked: Chat, llm: LLM, tick: Tick) -> Answer:
+    """Answer a question from the segments that were found for it, and from who speaks."""
+    question, found, language = asked.question, asked.found, asked.language
     nothing = NOTHING.get(language, NOTHING["en"])
-    who = f"These people speak: {harmless(', '.join(speakers))}.\n\n" if speakers else ""
+    if not found:
+        return Answer(nothing, "")
+    people = harmless(", ".join(asked.speakers))
+    if asked.about == "people" and people and is_small(llm):  # which tells what was said instead
+        return Answer(f"{people}.", "")
+    who = f"These people speak: {people}.\n\n" if people else ""
+    name = NAMES.get(language, "english").title()
     task = (
         f"Question: {question}\n\nAnswer the question in one to three sentences from the "
         f"transcript alone. If it does not hold the answer, say: {nothing} Write in {name}."
@@ -61,19 +56,18 @@ def answer(
         SYSTEM,
         f"{who}{material(found)}\n\n{task}",
         250,
-        history=tuple(history[-MOST_HISTORY:]),
+        history=asked.history[-MOST_HISTORY:],
     )
     given = from_text(llm.complete(prompt, tick), language)
     said = Said([*found, Piece(f"{question} {nothing} {who}", -1)], llm, language, language)
-    kept = unlike(piece.text for piece in given.pieces if said.holds(piece.text))
-    return Answer(" ".join(kept) or _quoted(question, found, nothing, speakers), llm.model)
+    proper = [piece.text for piece in given.pieces if said.holds(piece.text)]
+    kept = unlike(text for text in proper if lexemes(text) != lexemes(question))
+    return Answer(" ".join(kept) or _quoted(asked, nothing), llm.model)
 
 
-def _quoted(
-    question: str, found: Sequence[Piece], nothing: str, speakers: Sequence[str] | None
-) -> str:
+def _quoted(asked: Chat, nothing: str) -> str:
     """What was said, where nothing that was written can be used."""
-    if speakers is not None:
-        return " ".join(piece.text for piece in central(found, MOST_QUOTED))
-    nearest, _ = anchor(question, found)
+    if asked.about != "part":
+        return " ".join(piece.text for piece in central(asked.found, MOST_QUOTED))
+    nearest, _ = anchor(asked.question, asked.found)
     return nearest.text if nearest else nothing

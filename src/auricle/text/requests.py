@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from auricle.text.retrieve import About
 from auricle.text.source import Piece, Source
 
 DIMENSIONS = 384
@@ -48,8 +49,9 @@ class Chat(msgspec.Struct, frozen=True):
     found: tuple[Piece, ...]
     history: tuple[tuple[str, str], ...]
     language: str
-    speakers: tuple[str, ...] | None = None
-    """Of a question about the whole: everybody who speaks; None for questions about a part."""
+    about: About = "part"
+    speakers: tuple[str, ...] = ()
+    """Everybody who speaks, for a question that is not about a part."""
 
 
 class Translate(msgspec.Struct, frozen=True):

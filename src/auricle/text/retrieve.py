@@ -4,6 +4,7 @@ that was said is about no segment more than another: those that say most stand f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,31 +22,39 @@ COMMON = 0.2
 K = 60
 """Constant of reciprocal rank fusion, as its authors set it (Cormack et al. 2009)."""
 
-GENERAL = (
+WHOLE = (
     *("What is this about?", "What is the topic?", "Summarise it.", "Give me an overview."),
-    *("What are the main points?", "What was talked about?", "Who took part?", "Who is speaking?"),
+    *("What are the main points?", "What was talked about?"),
     *("¿De qué trata?", "¿Cuál es el tema?", "Resúmelo.", "Haz un resumen."),
     *("¿Cuáles son los puntos principales?", "¿De qué se habló?"),
-    *("¿Quién participó?", "¿Quién habla?"),
     *("De que se trata?", "Qual é o tema?", "Resume isto.", "Faz um resumo."),
-    *("Quais são os pontos principais?", "De que se falou?", "Quem participou?", "Quem fala?"),
+    *("Quais são os pontos principais?", "De que se falou?"),
     *("De quoi s'agit-il ?", "Quel est le sujet ?", "Résume-le.", "Fais un résumé."),
     *("Quels sont les points principaux ?", "De quoi a-t-on parlé ?"),
-    *("Qui a participé ?", "Qui parle ?"),
     *("Worum geht es?", "Was ist das Thema?", "Fasse es zusammen.", "Gib einen Überblick."),
     *("Was sind die wichtigsten Punkte?", "Worüber wurde gesprochen?"),
-    *("Wer hat teilgenommen?", "Wer spricht?"),
     *("Di cosa si tratta?", "Qual è l'argomento?", "Riassumilo.", "Fai un riassunto."),
     *("Quali sono i punti principali?", "Di cosa si è parlato?"),
-    *("Chi ha partecipato?", "Chi parla?"),
 )
+PEOPLE = (
+    *("Who took part?", "Who is speaking?", "¿Quién participó?", "¿Quién habla?"),
+    *("Quem participou?", "Quem fala?", "Qui a participé ?", "Qui parle ?"),
+    *("Wer hat teilgenommen?", "Wer spricht?", "Chi ha partecipato?", "Chi parla?"),
+)
+GENERAL = (*WHOLE, *PEOPLE)
 """Questions about the whole of a transcript, to which others are compared."""
 
+About = Literal["part", "whole", "people"]
+"""What a question is about."""
 
-def is_general(question: F32, general: F32, best: float) -> bool:
+
+def about(question: F32, general: F32, best: float) -> About:
     """Whether a question is nearer to one of :data:`GENERAL` (``[rows, 384]``) than to what was
     said, of which ``best`` is the greatest cosine."""
-    return bool((general @ question).max() > max(best, RELEVANT))
+    scores = general @ question
+    if scores.max() <= max(best, RELEVANT):
+        return "part"
+    return "whole" if scores.argmax() < len(WHOLE) else "people"
 
 
 def nearest(question: F32, vectors: F32, most: int) -> list[tuple[int, float]]:

@@ -175,12 +175,8 @@ def _generate(engine: TextEngine, asked: requests.Generate, use: _Use) -> Any:
 
 def _chat(engine: TextEngine, asked: requests.Chat, use: _Use) -> Any:
     language = asked.language or detect(asked.question)
-    llm = use.llm()
-    return msgspec.to_builtins(
-        chat.answer(
-            asked.question, asked.found, asked.history, language, llm, use.tick, asked.speakers
-        )
-    )
+    known = msgspec.structs.replace(asked, language=language)
+    return msgspec.to_builtins(chat.answer(known, use.llm(), use.tick))
 
 
 def _embed(engine: TextEngine, asked: requests.Embed, use: _Use) -> Any:
