@@ -12,9 +12,8 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +51,14 @@ BLOCK = 16_000
 
 F32 = NDArray[np.float32]
 Find = Callable[[F32, int], Sequence[Turn]]
+SpokenTurn = tuple[float, float, str]
+"""Start and end in seconds, and who."""
 
 
 def run() -> None:
     """Measure all of it."""
-    items = list(_items())
-    ours, plain = _Ours(), _Plain()
+    items = list(recordings())
+    ours, plain = Ours(), _Plain()
     tables = {
         "found out": _measure(items, ours, told=False),
         "told": _measure(items, ours, told=True),
@@ -87,7 +88,7 @@ def run() -> None:
     )
 
 
-def _items() -> Iterator[tuple[Item, F32]]:
+def recordings() -> Iterator[tuple[Item, F32]]:
     """The recordings that say who speaks when, with their sound."""
     with MediaPool() as media:
         for line in (SPEECH / "manifest.jsonl").open():
@@ -97,12 +98,12 @@ def _items() -> Iterator[tuple[Item, F32]]:
                     yield item, np.concatenate(list(media.decode(file, max_seconds=1e6)))
 
 
-def _reference(item: Item) -> list[tuple[float, float, str]]:
+def _reference(item: Item) -> list[SpokenTurn]:
     rows = [line.split() for line in (SPEECH / item["rttm"]).read_text().splitlines() if line]
     return [(float(row[3]), float(row[3]) + float(row[4]), row[7]) for row in rows]
 
 
-class _Table:
+class Table:
     """Error rates in percent by item and collar, and how many speakers were found."""
 
     def __init__(self) -> None:
@@ -111,7 +112,9 @@ class _Table:
         self.counts: list[int] = []
         self.wanted: list[int] = []
 
-    def add(self, reference: Any, found: Any, seconds: float) -> None:
+    def add(self, item: Item, turns: Iterable[SpokenTurn], seconds: float) -> None:
+        """Judge what was found in one recording."""
+        reference, found = _annotation(_reference(item)), _annotation(turns)
         everywhere = Timeline([Segment(0, seconds)])
         self.rates.append(
             [100 * metric(reference, found, uem=everywhere) for metric in self._metrics]
@@ -128,28 +131,27 @@ class _Table:
         return sum(n == m for n, m in zip(self.counts, self.wanted, strict=True))
 
 
-def _measure(items: Sequence[tuple[Item, F32]], find: Find, *, told: bool) -> _Table:
-    table = _Table()
+def _measure(items: Sequence[tuple[Item, F32]], find: Find, *, told: bool) -> Table:
+    table = Table()
     for item, sound in items:
-        reference = _reference(item)
-        count = len({who for _, _, who in reference}) if told else 0
+        count = len({who for _, _, who in _reference(item)}) if told else 0
         found = [(turn.start, turn.end, str(turn.speaker)) for turn in find(sound, count)]
-        table.add(_annotation(reference), _annotation(found), len(sound) / SAMPLE_RATE)
+        table.add(item, found, len(sound) / SAMPLE_RATE)
     return table
 
 
-def _annotation(rows: Sequence[tuple[float, float, str]]) -> Annotation:
+def _annotation(rows: Iterable[SpokenTurn]) -> Annotation:
     annotation = Annotation()
     for number, (start, end, who) in enumerate(rows):
         annotation[Segment(start, end), number] = who
     return annotation
 
 
-class _Ours:
+class Ours:
     """This project's diarizer."""
 
     def __init__(self) -> None:
-        self._diarizer = SpeakerDiarizer(_folder())
+        self._diarizer = SpeakerDiarizer(networks_folder())
 
     def __call__(self, sound: F32, speakers: int) -> Sequence[Turn]:
         session = self._diarizer.session()
@@ -162,7 +164,7 @@ class _Plain:
     """The usual pipeline."""
 
     def __init__(self) -> None:
-        self._networks = Networks(_folder())
+        self._networks = Networks(networks_folder())
 
     def __call__(self, sound: F32, speakers: int) -> Sequence[Turn]:
         last = max(0, len(sound) - WINDOW_SAMPLES) // FRAME_SAMPLES
@@ -230,7 +232,8 @@ def _best(pairs: Sequence[tuple[str, str]]) -> int:
     return int(table[linear_sum_assignment(-table)].sum()) if pairs else 0
 
 
-def _folder() -> Path:
+def networks_folder() -> Path:
+    """Where the two networks' weights are."""
     return ModelStore(MODEL.parent).path(SPEAKERS)
 
 
@@ -238,7 +241,7 @@ def long_recording() -> None:
     """Print how fast a long recording is diarized, alone, and how much memory that takes."""
     with MediaPool() as media, (SPEECH / LONG).open("rb") as file:
         sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
-    diarizer = SpeakerDiarizer(_folder())
+    diarizer = SpeakerDiarizer(networks_folder())
     session = diarizer.session()
     session.feed(sound[: 60 * SAMPLE_RATE])
     session.finish()

@@ -1,0 +1,117 @@
+"""Diarization beside other packages' in the same run: error rates, speaker counts, speed.
+
+They want PyTorch, so they live in an environment of their own: ``python -m bench.speakers_peers
+PATH/TO/python`` (docs/experiments.md says how it was installed). Each recording goes through one
+package after the other, and speed is the median of the recordings, for the machine is shared.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from auricle.media import SAMPLE_RATE
+from bench import speakers_packages
+from bench.corpus import Item, Samples, report, write_wav
+from bench.speakers import COLLARS, Ours, SpokenTurn, Table, networks_folder, recordings
+from bench.whole_networks import write_networks
+
+Find = Callable[[Path, Samples], list[SpokenTurn]]
+"""Who speaks when in a recording, by its WAV file or by its samples."""
+
+PEERS = {
+    "senko": ("senko", 0.0),
+    "pyannote.audio": ("pyannote", 0.7045654963945799),
+    "pyannote.audio, best": ("pyannote", 0.7),
+    "sherpa-onnx": ("sherpa", 0.5),
+    "sherpa-onnx, best": ("sherpa", 0.8),
+}
+"""Package and clustering threshold: those that come with speaker-diarization-3.1 and sherpa-onnx,
+and the best ones on these very recordings. senko has none."""
+
+
+def main(python: str) -> None:
+    """Measure all; the last line is JSON."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        write_networks(networks_folder(), folder)
+        items = [
+            (item, sound, write_wav(sound, SAMPLE_RATE, folder)) for item, sound in recordings()
+        ]
+        finders: dict[str, Find] = {"auricle": _ours()}
+        for peer, (package, threshold) in PEERS.items():
+            finders[peer] = stack.enter_context(_peer(python, package, folder, threshold))
+        tables, speeds = _measure(items, finders)
+    columns = " ".join(f"DER {collar:5}" for collar in COLLARS)
+    print(f"{'all':22} {columns}  exact  x real time")
+    for peer, table in tables.items():
+        rates = " ".join(f"{rate:9.2f}" for rate in table.pooled)
+        print(f"{peer:22} {rates} {table.exact:3}/{len(items)} {speeds[peer]:10.1f}")
+    report(
+        "speakers_peers",
+        der={peer: [round(rate, 2) for rate in table.pooled] for peer, table in tables.items()},
+        count_exact={peer: table.exact for peer, table in tables.items()},
+        times_real_time={peer: round(speed, 1) for peer, speed in speeds.items()},
+        items=len(items),
+    )
+
+
+def _measure(
+    items: list[tuple[Item, Samples, Path]], finders: Mapping[str, Find]
+) -> tuple[dict[str, Table], dict[str, float]]:
+    tables = {peer: Table() for peer in finders}
+    speeds: dict[str, list[float]] = {peer: [] for peer in finders}
+    _, shortest, path = min(items, key=lambda each: len(each[1]))
+    for find in finders.values():
+        find(path, shortest)  # not timed: loads, compiles, warms up
+    print(f"{f'DER {COLLARS[0]}':32} " + " ".join(f"{peer:>20}" for peer in finders))
+    for item, sound, path in items:
+        seconds = len(sound) / SAMPLE_RATE
+        for peer, find in finders.items():
+            began = time.monotonic()
+            found = find(path, sound)
+            speeds[peer].append(seconds / (time.monotonic() - began))
+            tables[peer].add(item, found, seconds)
+        rates = " ".join(f"{table.rates[-1][0]:20.1f}" for table in tables.values())
+        print(f"{Path(item['path']).name:32} {rates}", flush=True)
+    return tables, {peer: median(each) for peer, each in speeds.items()}
+
+
+def _ours() -> Find:
+    diarize = Ours()
+
+    def find(_: Path, sound: Samples) -> list[SpokenTurn]:
+        return [(turn.start, turn.end, str(turn.speaker)) for turn in diarize(sound, 0)]
+
+    return find
+
+
+@contextmanager
+def _peer(python: str, package: str, networks: Path, threshold: float) -> Iterator[Find]:
+    script = Path(speakers_packages.__file__)
+    command = [python, str(script), package, str(networks), str(threshold)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        asked, answers = process.stdin, process.stdout
+
+        def find(path: Path, _: Samples) -> list[SpokenTurn]:
+            print(path, file=asked, flush=True)
+            answer = answers.readline()
+            if not answer:
+                raise SystemExit(f"{package} gave up on {path}")
+            return [(start, end, who) for start, end, who in json.loads(answer)]
+
+        yield find
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
