@@ -29,12 +29,11 @@ Find = Callable[[Path, Samples], list[SpokenTurn]]
 PEERS = {
     "senko": ("senko", 0.0),
     "pyannote.audio": ("pyannote", 0.7045654963945799),
-    "pyannote.audio, best": ("pyannote", 0.7),
     "sherpa-onnx": ("sherpa", 0.5),
     "sherpa-onnx, best": ("sherpa", 0.8),
 }
-"""Package and clustering threshold: those that come with speaker-diarization-3.1 and sherpa-onnx,
-and the best ones on these very recordings. senko has none."""
+"""Package and clustering threshold: the one of speaker-diarization-3.1, sherpa-onnx's own, and the
+best of a few for it on these very recordings. senko has none."""
 
 
 def main(python: str) -> None:
