@@ -190,10 +190,20 @@ def refused_for_now(answer: httpx.Response | Answer) -> bool:
     return answer.status == 503 and list(answer.body) == ["error"] and retry > 0
 
 
+def let_in(web: Web, key: str, talks: Talks) -> httpx.Response:
+    """The answer to an upload as soon as it is not refused for now: workers may be beginning."""
+
+    def sent() -> httpx.Response | None:
+        answer = send(web, key, talks.next(repeats=1))
+        return None if answer.status_code == 503 and refused_for_now(answer) else answer
+
+    return eventually(sent, "an upload to be let in")
+
+
 def transcribes(site: Site, key: str, talks: Talks) -> None:
     """Through either web process, and nothing stays in the store."""
     for web in site.webs:
-        answer = send(web, key, talks.next(repeats=1))
+        answer = let_in(web, key, talks)
         assert answer.status_code == 200, answer.text
         assert answer.json()["text"].startswith("Window number ")
     eventually(lambda: not site.store.keys(), "the recordings to be deleted")
@@ -301,7 +311,20 @@ def test_a_database_that_lets_nobody_in_refuses_requests_for_now(
     with psycopg.connect(ours.url, autocommit=True) as ourselves, frozen(ours.postmaster()):
         ask(ourselves, CUT)
         assert refuse_all(ours, key, talks)
+    stay_registered(ours)
     recovers(ours, key, talks)
+
+
+def stay_registered(ours: Site) -> None:
+    """While workers begin anew they are in the register, so that uploads wait for them."""
+    ours_all = {worker.process.pid for worker in ours.workers}
+    seen: set[int] = set()
+
+    def all_seen() -> bool:
+        seen.update(pid for (pid,) in ours.query("SELECT pid FROM jobs_worker WHERE address = ''"))
+        return ours_all <= seen
+
+    eventually(all_seen, "all workers to begin anew")
 
 
 def refuse_all(ours: Site, key: str, talks: Talks) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import io
 import itertools
@@ -9,12 +10,16 @@ import json
 import os
 import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
+import numpy as np
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
@@ -23,6 +28,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from pypdf import PdfReader
 from rest_framework.test import APIClient
 
+from auricle import link
 from auricle.accounts.keys import create_key
 from auricle.accounts.models import Plan, PlanLimit, PrivateInstance, User
 from auricle.accounts.services import create_account, terms
@@ -47,6 +53,7 @@ from auricle.library.runs import Run, Superseded
 from auricle.library.services import Owner, audio_expired, expired, state_of
 from auricle.speech.progress import NOTHING_DONE, Checkpoint
 from auricle.storage import Blobs
+from auricle.text.requests import DIMENSIONS, Embed, Embedded
 from auricle.transcript import Transcript as Heard
 from auricle.transcript import Word
 from auricle.work.chores import Chores
@@ -723,3 +730,54 @@ def test_private_instances_are_asked_how_they_are(tmp_path: Path) -> None:
     assert found["two"]["status"] == "unhealthy"
     assert found["three"]["status"] == "unreachable"
     assert found["one"]["checked"]
+
+
+# ------------------------------------------------------------------ made ready for searching
+
+
+def test_vectors_of_new_transcripts_are_made_together(worker: str, tmp_path: Path) -> None:
+    """A member's that came lately, in one call; not a stranger's, whose nobody can search."""
+    user = member()
+    rows = [finished(user, heard("Good morning.", "Let us begin."), worker) for _ in range(3)]
+    endings.succeed(claimed(accept(customer(network="10.0.0.9")), worker), heard("Hello."))
+    missing = Segment.objects.filter(transcript__account__isnull=False, vector=None).count()
+    settings = Settings(data=tmp_path)
+    with embedder(settings) as calls:
+        Chores(settings, Blobs(settings)).make_vectors(0)
+    assert calls == [missing]
+    assert not Segment.objects.filter(transcript__in=rows, vector=None).exists()
+    strangers = Segment.objects.filter(transcript__account=None)
+    assert strangers.exists()
+    assert not strangers.exclude(vector=None).exists()
+
+
+@contextmanager
+def embedder(settings: Settings) -> Iterator[list[int]]:
+    """A text worker that answers with vectors of ones, and with how many texts it was called."""
+    calls: list[int] = []
+
+    async def embed(call: link.Call) -> Embedded:
+        asked = msgspec.convert(call.params, Embed)
+        calls.append(len(asked.texts))
+        ones = np.ones((len(asked.texts), DIMENSIONS), "<f4")
+        return Embedded(ones.tobytes(), 0, "ones")
+
+    path = link.socket_path(settings.run_dir, "text-ones")
+    with serving(path, {"embed": embed}):
+        machine = jobs.this_machine()
+        info = jobs.WorkerInfo("ones", "here", machine, 1, (), None, 0, "0", str(path), "text")
+        jobs.register(info, {})
+        yield calls
+        jobs.unregister(info.id)
+
+
+@contextmanager
+def serving(path: Path, handlers: Mapping[str, link.Handler]) -> Iterator[None]:
+    """The link's server in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(link.serve(path, handlers), loop).result()
+    yield
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()

@@ -64,7 +64,6 @@ def succeed(run: Run, heard: Transcript) -> str:
         return _release(row)
     credits.settle(row.account.pk, row.pk, credits.minutes(row.duration))
     webhooks.announce(row)
-    jobs.defer_embedding(row.pk)
     return "" if row.account.keep_audio_days else _release(row)
 
 

@@ -23,7 +23,6 @@ TRANSCRIBE = "auricle.transcribe"
 DOWNLOAD = "auricle.download"
 DELIVER = "auricle.deliver"
 MAIL = "auricle.mail"
-EMBED = "auricle.embed"
 ENROL = "auricle.enrol"
 
 NO_WORKER_RETRY_S = 5
@@ -82,11 +81,6 @@ def defer_transcription(transcript: int, model: str, duration: float) -> int:
 def defer_download(transcript: int) -> int:
     """Queue a download, in the caller's transaction; returns the job's number."""
     return app.configure_task(DOWNLOAD, queue=DOWNLOADS).defer(transcript=transcript)
-
-
-def defer_embedding(transcript: int) -> None:
-    """Queue the making of a transcript's vectors, in the caller's transaction."""
-    app.configure_task(EMBED, queue=CHORES).defer(transcript=transcript)
 
 
 def abandon(job: int) -> None:

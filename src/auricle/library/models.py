@@ -81,6 +81,7 @@ class Transcript(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["account", "-id"]),
             models.Index(fields=["fingerprint", "created"]),
+            models.Index(fields=["finished"]),
             models.Index(fields=["id"], condition=Q(status__in=UNFINISHED), name="unfinished"),
         ]
         constraints: ClassVar = [

@@ -181,6 +181,12 @@ def delivered(transcript: int) -> str:
     return row.blob
 
 
+def succeeded_within(age: timedelta) -> QuerySet[Transcript]:
+    """Members' transcripts that came so lately."""
+    members = Transcript.objects.filter(account__isnull=False, status=Status.SUCCEEDED)
+    return members.filter(finished__gt=Now() - age)
+
+
 def expired() -> QuerySet[Transcript]:
     """Transcripts whose time is over."""
     kept = F("account__keep_transcripts_days") * timedelta(days=1)

@@ -70,9 +70,11 @@ def transcribe(
     listener = Listener(access.engine.tokens, options, access.decoding, language)
     for done in _in_order(chain(first, ((window, None) for window in drawn)), listener, access):
         known = len(words)
-        for heard in chain.from_iterable(found for _, found in done):
+        for heard in chain.from_iterable(found for _, found in done.windows):
             words.extend(listener.words(heard, not_before=words[-1].end if words else 0.0))
-        watcher.checkpoint(stand.reach([w for w, _ in done], tuple(words[known:]), language, sure))
+        if not done.last:  # what is about to be returned whole need not be kept first
+            reached = [window for window, _ in done.windows]
+            watcher.checkpoint(stand.reach(reached, tuple(words[known:]), language, sure))
     return Transcript(
         words=tuple(words),
         language=language if words or options.language else "",
@@ -82,18 +84,27 @@ def transcribe(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was heard in some windows, in the recording's order."""
+
+    windows: list[tuple[Window, list[Heard]]]
+    last: bool
+    """Whether they are the recording's last."""
+
+
 def _in_order(
     drawn: Iterable[tuple[Window, Encoded | None]], listener: Listener, access: EngineAccess
-) -> Iterator[list[tuple[Window, list[Heard]]]]:
-    """What was heard in each window, in the recording's order, as much at a time as is there."""
+) -> Iterator[_Done]:
+    """What was heard, as much at a time as is there."""
     waiting: deque[tuple[Window, Future[list[Heard]]]] = deque()
     try:
         for window, encoded in drawn:
             waiting.append((window, access.submit(listener.hear(window, encoded))))
             if waiting[0][1].done() or len(waiting) >= MOST_AHEAD:
-                yield _collect(waiting)
+                yield _Done(_collect(waiting), last=False)
         while waiting:
-            yield _collect(waiting)
+            yield _Done(_collect(waiting), last=not waiting)
     finally:
         for _, future in waiting:
             future.cancel()

@@ -37,7 +37,7 @@ class Watcher:
         """Called for each block that is read."""
 
     def checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Called after each batch of windows, with the words that are new."""
+        """Called after each batch of windows but the last, with the words that are new."""
 
 
 NOBODY = Watcher()

@@ -19,7 +19,7 @@ from auricle.desk import endings
 from auricle.desk.texts import Texts
 from auricle.egress import Guard, client
 from auricle.jobs import webhooks
-from auricle.jobs.services import CHORES, DELIVER, EMBED, MAIL, forget_ended_jobs
+from auricle.jobs.services import CHORES, DELIVER, MAIL, forget_ended_jobs
 from auricle.library import mail
 from auricle.library import services as library
 from auricle.library.models import Transcript
@@ -35,6 +35,9 @@ LEFT_AFTER_S = 3600.0
 """
 
 KEEP_JOBS_HOURS = 7 * 24
+
+NEW = timedelta(hours=1)
+"""Age of transcripts whose vectors are made before anybody asks for them."""
 
 AGAIN = RetryStrategy(max_attempts=8, exponential_wait=4)
 """For what fails here: the database or the mail server is away."""
@@ -53,10 +56,10 @@ class Chores:
         """Make the job engine call us."""
         app.task(name=DELIVER, retry=AGAIN)(self.deliver)
         app.task(name=MAIL, retry=AGAIN)(self.send_mail)
-        app.task(name=EMBED, retry=AGAIN)(self.embed)
         for cron, name, task in (
             ("23 * * * *", "auricle.sweep", self.sweep),
             ("*/5 * * * *", "auricle.check_instances", self.check_instances),
+            ("* * * * *", "auricle.make_vectors", self.make_vectors),
         ):
             app.periodic(cron=cron)(app.task(name=name, queue=CHORES)(task))
 
@@ -69,12 +72,15 @@ class Chores:
         with db.calling():
             mail.send_finished(transcript)
 
-    def embed(self, transcript: int) -> None:
-        """Make a transcript's segments ready to be found by their meaning."""
+    def make_vectors(self, timestamp: int) -> None:
+        """Make the segments that are new ready to be found by their meaning.
+
+        All together: each recording's own would cost short ones as much as hearing them.
+        """
         try:
-            asyncio.run(self._texts.make_vectors(Transcript.objects.filter(pk=transcript)))
+            asyncio.run(self._texts.make_vectors(library.succeeded_within(NEW)))
         except Unavailable as error:  # whoever searches first makes them
-            log.info("transcript %d has no vectors yet: %s", transcript, error.message)
+            log.info("new transcripts have no vectors yet: %s", error.message)
 
     def check_instances(self, timestamp: int) -> None:
         """Ask the private instances how they are."""

@@ -94,7 +94,7 @@ class _Recorder(Watcher):
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._minutes = 0
+        self._minutes = 1  # as much is reserved for the shortest
 
     def progress(self, progress: Progress) -> None:
         if (now := minutes(progress.decoded)) > self._minutes:

@@ -9,6 +9,7 @@ import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import IO
 
@@ -114,13 +115,16 @@ class _Worker:
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({heart, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         self._address.unlink(missing_ok=True)
+        again = not stopping.done()
         # Without us in the register, others go on with what we have in hand.
         with suppress(Unavailable, TimeoutError):
             await asyncio.wait_for(self._live.end(), LEAVE_S)
-            await asyncio.wait_for(db.run(self._leave), LEAVE_S)
-        return not stopping.done()
+            await asyncio.wait_for(db.run(self._leave, again), LEAVE_S)
+        return again
 
-    def _leave(self) -> None:
+    def _leave(self, again: bool) -> None:
+        if again:  # uploads are let in meanwhile; nothing has to be heard live, without an address
+            jobs.register(replace(self._info, id=new_id(), address=""), {})
         runs.let_go(self._attempts.running, self._info.id)
         jobs.unregister(self._info.id)
 
