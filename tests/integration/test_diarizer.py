@@ -183,7 +183,7 @@ def blocks_of(sound: F32) -> Iterator[F32]:
 def test_words_get_names_of_known_voices_and_numbers(models_dir: Path) -> None:
     speakers = Speakers(ModelStore(models_dir))
     english, french = conversation(clip("en/counting"))[0], conversation(clip(FRENCH))[0]
-    vector = heard(speakers.diarizer(), english, 1).prints  # type: ignore[arg-type]
+    vector = heard(speakers.ours(), english, 1).prints
     assert vector is not None
     sound, _ = conversation(clip(ENGLISH), french)
     asked = Asked(diarize=True, known=(KnownVoice("Anna", vector[0].tolist()),))
@@ -215,7 +215,7 @@ class Broken:
 
 def test_a_diarizer_that_fails_costs_no_words(tmp_path: Path) -> None:
     speakers = Speakers(ModelStore(tmp_path))
-    speakers._loaded = Broken()
+    speakers._ours = Broken()  # type: ignore[assignment]
     many = (np.zeros(100, np.float32) for _ in range(1000))
     assert told(speakers, many, Asked(diarize=True)) == ["Speaker 1", "Speaker 1"]
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyannote.core import Annotation, Segment
 
+from auricle.core.errors import ModelNotInstalled
 from auricle.speech.diarization.assembly import FRAME_S, Window, standing_out, turns
 from auricle.speech.diarization.clustering import MOST_AT_ONCE, Prints, speakers_in
 from auricle.speech.diarization.networks import FRAME_CENTRE, FRAMES, unit
@@ -16,6 +24,7 @@ from auricle.speech.diarization.protocol import (
     KnownVoice,
     Turn,
 )
+from auricle.speech.diarization.pyannote import PyannoteDiarizer
 from auricle.speech.diarization.words import told_apart
 from auricle.transcript import Word
 from auricle.transcript.segments import split_words
@@ -200,3 +209,60 @@ def test_known_voices_are_named_once_each_and_strangers_never() -> None:
     assert recognised(found, [KnownVoice("Ben", close.tolist())]) == {1: "Ben"}
     assert recognised(found, [KnownVoice("Zoe", np.eye(192)[5].tolist())]) == {}
     assert recognised(Diarization(), [KnownVoice("Ben", close.tolist())]) == {}
+
+
+class Pipeline:
+    """A pipeline of pyannote.audio's shape: somebody called "b" speaks first, then "a"."""
+
+    asked: ClassVar[list[tuple[tuple[int, ...], int | None]]] = []
+    device = "cpu"
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> Pipeline:
+        assert (folder / "config.yaml").exists()
+        return cls()
+
+    def to(self, device: str) -> None:
+        Pipeline.device = device
+
+    def __call__(self, file: dict[str, Any], num_speakers: int | None = None) -> SimpleNamespace:
+        assert file["sample_rate"] == 16_000
+        Pipeline.asked.append((file["waveform"].shape, num_speakers))
+        said = Annotation()
+        for turn, (start, end, who) in enumerate([(0.5, 2, "b"), (1.5, 3, "a"), (4, 5, "b")]):
+            said[Segment(start, end), turn] = who
+        return SimpleNamespace(speaker_diarization=said)
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_pipeline_of_pyannote_is_a_diarizer(
+    gpu: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = SimpleNamespace(
+        from_numpy=lambda samples: samples,
+        cuda=SimpleNamespace(is_available=lambda: gpu),
+        device=lambda name: name,
+    )
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setitem(sys.modules, "pyannote.audio", SimpleNamespace(Pipeline=Pipeline))
+    monkeypatch.setattr(Pipeline, "asked", [])
+    (tmp_path / "config.yaml").write_text("pipeline: {}")
+    diarizer = PyannoteDiarizer(tmp_path)
+    for told in (0, 3):
+        session = diarizer.session()
+        session.feed(np.zeros(10, np.float32))
+        session.feed(np.zeros(6, np.float32))
+        assert session.finish(told).turns == (Turn(0.5, 2, 0), Turn(1.5, 3, 1), Turn(4, 5, 0))
+    assert Pipeline.asked == [((1, 16), None), ((1, 16), 3)]
+    assert Pipeline.device == ("cuda" if gpu else "cpu")
+
+
+def test_a_pipeline_that_cannot_be_had_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ModelNotInstalled, match=re.escape("no config.yaml")):
+        PyannoteDiarizer(tmp_path)
+    (tmp_path / "config.yaml").write_text("pipeline: {}")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ModelNotInstalled, match="pip install"):
+        PyannoteDiarizer(tmp_path)

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
     """Platforms of whose pages recordings may be taken, as yt-dlp names them; well-known ones when
     unset, none when empty."""
 
+    diarizer: Path | None = None
+    """A folder with a pipeline of pyannote.audio (its ``config.yaml``) that tells the speakers of
+    recordings apart, in place of ours; wants the extra ``pyannote``."""
+
     llm_url: str | None = None
     """``http://host:port/v1`` of a server that speaks OpenAI's chat API (vLLM, Ollama): it does
     what a language model does, instead of one in the text worker."""

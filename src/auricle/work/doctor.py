@@ -74,10 +74,22 @@ def _models(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             False, f"speakers are not told apart: run 'auricle models pull {SPEAKERS.id}'"
         )
+    if settings.diarizer:
+        yield _diarizer(settings.diarizer)
     for model in installed:
         wrong = store.verify(model)
         state = f"damaged: {', '.join(wrong)}; run 'auricle models pull {model.id}'"
         yield Finding(not wrong, f"model {model.id}: {state if wrong else 'files as published'}")
+
+
+def _diarizer(folder: Path) -> Finding:
+    from auricle.speech.diarization.pyannote import PyannoteDiarizer  # noqa: PLC0415  (heavy)
+
+    try:
+        PyannoteDiarizer(folder)
+    except Exception as error:  # whatever its files and packages say
+        return Finding(False, f"speakers are not told apart: AURICLE_DIARIZER: {error}")
+    return Finding(True, f"speakers are told apart by the pipeline in {folder}")
 
 
 def _language_model(settings: Settings) -> Finding:

@@ -44,7 +44,7 @@ class Enrolment:
 
     def _print(self, clip: bytes) -> list[float]:
         """The print of whoever speaks longest. Raises :class:`AuricleError`."""
-        session = self._speakers.diarizer().session()
+        session = self._speakers.ours().session()
         with TemporaryFile() as file:
             file.write(clip)
             file.seek(0)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from auricle.speech.diarization.words import told_apart
 from auricle.transcript import Transcript, Word
 
 if TYPE_CHECKING:
+    from auricle.speech.diarization.diarizer import SpeakerDiarizer
     from auricle.speech.diarization.live import LiveSpeakers
 
 log = logging.getLogger(__name__)
@@ -49,41 +51,54 @@ NOBODY_ASKED = Asked()
 
 
 class Speakers:
-    """The diarizer, loaded when it is first needed. Thread-safe."""
+    """The diarizers, loaded when they are first needed. Thread-safe."""
 
-    def __init__(self, store: ModelStore) -> None:
+    def __init__(self, store: ModelStore, pipeline: Path | None = None) -> None:
+        """``pipeline`` is the folder of a pyannote.audio pipeline, which then hears recordings in
+        place of ours; live speech and enrolled voices are heard by ours all the same."""
         self._store = store
+        self._pipeline = pipeline
         self._lock = threading.Lock()
-        self._loaded: Diarizer | None = None
+        self._ours: SpeakerDiarizer | None = None
+        self._other: Diarizer | None = None
+
+    # Imported where they are loaded: it takes a second, for which the start of a worker need not
+    # wait.
 
     def diarizer(self) -> Diarizer:
-        """The diarizer. Raises :class:`ModelNotInstalled`."""
-        # Imported here: it takes a second, for which the start of a worker need not wait.
+        """What hears recordings. Raises :class:`ModelNotInstalled`."""
+        from auricle.speech.diarization.pyannote import PyannoteDiarizer  # noqa: PLC0415
+
+        if self._pipeline is None:
+            return self.ours()
+        with self._lock:
+            if self._other is None:
+                self._other = PyannoteDiarizer(self._pipeline)
+            return self._other
+
+    def ours(self) -> SpeakerDiarizer:
+        """Our own. Raises :class:`ModelNotInstalled`."""
         from auricle.speech.diarization.diarizer import SpeakerDiarizer  # noqa: PLC0415
 
         with self._lock:
-            if self._loaded is None:
-                self._loaded = SpeakerDiarizer(self._store.path(SPEAKERS))
-            return self._loaded
+            if self._ours is None:
+                self._ours = SpeakerDiarizer(self._store.path(SPEAKERS))
+            return self._ours
 
     def live(self, known: Sequence[KnownVoice]) -> LiveSpeakers:
         """The speakers of a live session, some of whom may be known.
 
         Raises :class:`ModelNotInstalled`.
         """
-        from auricle.speech.diarization.diarizer import SpeakerDiarizer  # noqa: PLC0415
         from auricle.speech.diarization.live import LiveSpeakers  # noqa: PLC0415
 
-        diarizer = self.diarizer()
-        if not isinstance(diarizer, SpeakerDiarizer):
-            raise ModelNotInstalled("This diarizer does not hear live speech.")
         prints = {voice.name: np.array(voice.vector, np.float32) for voice in known}
-        return LiveSpeakers(diarizer, prints)
+        return LiveSpeakers(self.ours(), prints)
 
     def warm_up(self) -> None:
-        """Load it and have it do all that it does, if it is installed."""
+        """Load ours and have it do all that it does, if it is installed."""
         if self._store.has(SPEAKERS):
-            session = self.diarizer().session()
+            session = self.ours().session()
             session.feed(np.sin(np.arange(32_000, dtype=np.float32)))
             session.finish()
 

@@ -64,7 +64,7 @@ class Transcriber:
         self._store = store
         self._media = media
         self._models: Residency[Engine] = Residency(self._load)
-        self.speakers = Speakers(store)
+        self.speakers = Speakers(store, settings.diarizer)
         self._engine = engine_for(settings)
         self.fell_back = settings.engine == "auto" and self._engine != "cpu" and not gpu()[0]
         if self.fell_back:

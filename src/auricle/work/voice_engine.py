@@ -204,7 +204,7 @@ class VoiceEngine:
             raise reference.too_long() from error
         diarizer = None
         if self._store.has(SPEAKERS):
-            diarizer = self._speakers.diarizer()
+            diarizer = self._speakers.ours()
         else:
             log.warning("two voices in a reference are not noticed: no model tells speakers apart")
         with self._voice.hold() as voice:
