@@ -14,6 +14,7 @@ import pytest
 
 from auricle.core.errors import BadRequest, Unavailable
 from auricle.text import actions, asking, cards, chat, generate, retrieve
+from auricle.text.actions import decided
 from auricle.text.analyze import Tools, topics
 from auricle.text.condense import SECTIONS, condense
 from auricle.text.duties import due_of, owner_of
@@ -234,6 +235,37 @@ def test_what_a_small_model_makes_up_is_left_out(fault: str) -> None:
     said = Said(talk(*BUDGET).pieces, Small(), "en", "en")
     assert said.holds("Maria will send the council a budget of 4,500 dollars.")
     assert not said.holds(WRITTEN[fault])
+
+
+NOTES = (
+    "He lives at the Al-Fayoum oasis.",
+    "The head of the prison was a prisoner called the steward, chosen by the whole body from six.",
+)
+
+
+def test_two_things_that_were_said_apart_are_not_made_one() -> None:
+    between = ["We come to the insurance.", "The meeting room is booked."]
+    pieces = talk(NOTES[0], *between, NOTES[1]).pieces
+    glued = f"{NOTES[0].rstrip('.')}, {NOTES[1].replace('The', 'the')}"
+    said = Said(pieces, Small(), "en", "en")
+    assert not said.holds(glued)
+    assert not said.holds(" ".join(reversed(NOTES)).replace(".", ",", 1))
+    assert all(said.holds(note) for note in NOTES)
+
+
+def test_notes_that_stand_beside_each_other_do_not_belong_together() -> None:
+    notes = [Piece(note, order) for order, note in enumerate(NOTES)]
+    said = Said(talk("We come to the insurance.").pieces, Small(), "en", "en", notes)
+    assert not said.holds(f"{NOTES[0].rstrip('.')}, {NOTES[1].replace('The', 'the')}")
+    assert all(said.holds(note) for note in NOTES)
+
+
+def test_a_question_is_no_decision() -> None:
+    source = talk("Can we have that decided by Monday?", "We decided that David books the room.")
+    assert decided(["Can we have that decided by Monday?"], source) == [source.pieces[1].text]
+    assert decided(["David books the room, we decided."], source) == [
+        "David books the room, we decided."
+    ]
 
 
 def test_a_large_model_may_put_things_freely_but_makes_up_no_numbers() -> None:
@@ -586,7 +618,7 @@ def test_an_answer_that_nobody_gave_becomes_the_sentence_that_is_asked_for() -> 
     for written, answer in (
         ("Maria will send the budget by Friday.", "Maria will send the budget by Friday."),
         ("Elephants eat 300 bananas.", BUDGET[0]),
-        (chat.NOTHING["en"], chat.NOTHING["en"]),
+        (chat.NOTHING["en"], BUDGET[0]),
     ):
         llm = Small(written)
         given = chat.answer(Chat("Who will send the budget?", found, (), "en"), llm, nothing)
@@ -611,6 +643,33 @@ def test_who_takes_part_needs_no_small_model() -> None:
     asked = Chat("Who spoke?", found, (), "en", "people", ("Anna", "Tom"))
     given = chat.answer(asked, llm, nothing)
     assert (given.answer, llm.prompts) == ("Anna, Tom.", [])
+
+
+DENIED = {
+    "en": (
+        "What did we decide about the canteen?",
+        ("Can we decide that the canteen closes?", "We have decided that the canteen stays open."),
+    ),
+    "pt": (
+        "O que decidimos sobre a cantina?",
+        ("A cantina é cara.", "Já decidimos que a cantina abre mais cedo."),
+    ),
+    "de": (
+        "Was haben wir über die Kantine beschlossen?",
+        ("Die Kantine ist teuer.", "Wir haben beschlossen, dass die Kantine länger aufhat."),
+    ),
+}
+
+
+@pytest.mark.parametrize("language", DENIED)
+def test_what_was_said_outright_is_not_denied(language: str) -> None:
+    question, said = DENIED[language]
+    nothing_said = chat.NOTHING[language]
+    asked = Chat(question, talk(*said).pieces, (), language)
+    assert chat.answer(asked, Small(nothing_said), nothing).answer == said[1]
+    assert chat.answer(asked, Scripted(nothing_said), nothing).answer == nothing_said
+    other = Chat(question, talk(said[0]).pieces, (), language)
+    assert chat.answer(other, Small(nothing_said), nothing).answer == nothing_said
 
 
 def test_what_a_question_is_about_is_told_by_what_it_is_nearest_to() -> None:

@@ -139,9 +139,21 @@ def sounding_like_tasks(source: Source) -> list[Piece] | None:
 def decided(written: Sequence[str], source: Source) -> list[str]:
     """Of what a model calls decisions, those that were decided in so many words; or, where there
     are none, the sentences that say so."""
-    said = [p.text for p in source.pieces if re.search(_DECIDED, p.text, re.IGNORECASE)]
-    kept = [each for each in written if any(alike(each, sentence) for sentence in said)]
+    said = [
+        piece.text
+        for piece in source.pieces
+        if re.search(_DECIDED, piece.text, re.IGNORECASE) and not _asks(piece.text)
+    ]
+    kept = [
+        each
+        for each in written
+        if not _asks(each) and any(alike(each, sentence) for sentence in said)
+    ]
     return kept or unlike(said)
+
+
+def _asks(sentence: str) -> bool:
+    return sentence.rstrip('"”’ ').endswith(("?", "？", "؟"))
 
 
 def _missed(told: Sequence[Piece], items: Sequence[ActionItem], language: str) -> list[ActionItem]:

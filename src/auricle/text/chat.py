@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+
 import msgspec
 
-from auricle.text.asking import SYSTEM, anchor, material
+from auricle.text.asking import SYSTEM, anchor, material, speaks_to_a_model
 from auricle.text.condense import central
-from auricle.text.faithful import Said, unlike
+from auricle.text.faithful import Said, alike, stems, unlike
 from auricle.text.llm import LLM, Prompt, Tick, is_small
 from auricle.text.requests import Chat
 from auricle.text.source import Piece, from_text, harmless
@@ -17,7 +20,10 @@ MOST_HISTORY = 4
 """Questions and answers before that a model is shown."""
 
 MOST_QUOTED = 3
-"""Sentences that stand for an answer about the whole."""
+"""Sentences that stand for an answer."""
+
+LEAST_NAMED = 2
+"""Words that a question has to name, so that what holds them is its answer."""
 
 NOTHING = {
     "en": "The transcript says nothing about that.",
@@ -62,7 +68,27 @@ def answer(asked: Chat, llm: LLM, tick: Tick) -> Answer:
     said = Said([*found, Piece(f"{question} {nothing} {who}", -1)], llm, language, language)
     proper = [piece.text for piece in given.pieces if said.holds(piece.text)]
     kept = unlike(text for text in proper if lexemes(text) != lexemes(question))
+    if is_small(llm) and all(alike(sentence, nothing) for sentence in kept):
+        kept = _outright(question, found, language) or kept
     return Answer(" ".join(kept) or _quoted(asked, nothing), llm.model)
+
+
+def _outright(question: str, found: Sequence[Piece], language: str) -> list[str]:
+    """What was said, where it holds all that a question names: small models deny it at times."""
+    named = stems(" ".join(word for word in lexemes(question) if word not in _idle(language)))
+    if len(named) < LEAST_NAMED:
+        return []
+    said = (piece.text.strip() for piece in found if named <= stems(piece.text))
+    told = (text for text in said if not text.endswith("?") and not speaks_to_a_model(text))
+    return unlike(told)[:MOST_QUOTED]
+
+
+def _idle(language: str) -> set[str]:
+    """The words of a language that name nothing."""
+    if language not in NOTHING:
+        return set()
+    words: set[str] = import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS
+    return words
 
 
 def _quoted(asked: Chat, nothing: str) -> str:

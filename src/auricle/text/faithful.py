@@ -22,6 +22,9 @@ LEAST_SHARE = 0.7
 LEAST_TITLE = 0.67
 """The same for titles, which are put more freely."""
 
+CLAUSE = 3
+"""Words that say something by themselves."""
+
 ALIKE = 0.75
 """Share of words from which on two sentences say the same."""
 
@@ -40,10 +43,21 @@ _INNER_WORD = re.compile(r"(?<=[\w,] )[^\W\d_]{3,}")
 class Said:
     """What a transcript holds, for sentences to be compared with."""
 
-    def __init__(self, pieces: Sequence[Piece], llm: LLM, language: str, written_in: str) -> None:
+    def __init__(
+        self,
+        pieces: Sequence[Piece],
+        llm: LLM,
+        language: str,
+        written_in: str,
+        notes: Sequence[Piece] = (),
+    ) -> None:
+        """``notes`` were made of the pieces: what stands beside each other there does not belong
+        together."""
         words = [stems(f"{piece.speaker or ''} {piece.text}") for piece in pieces]
-        self._near = [set().union(*words[max(0, n - 1) : n + 2]) for n in range(len(words))]
-        self._all: set[str] = set().union(*words)
+        alone = [stems(note.text) for note in notes]
+        near = [set().union(*words[max(0, n - 1) : n + 2]) for n in range(len(words))]
+        self._near = [*near, *alone]
+        self._all: set[str] = set().union(*words, *alone)
         self._language = language
         self.same_language = language == written_in
         self.strict = self.same_language and is_small(llm)
@@ -60,15 +74,21 @@ class Said:
             return True
         inner = _INNER_WORD.findall(sentence) if least == LEAST_SHARE else ()
         names = stems(" ".join(word for word in inner if word[0].isupper()))
-        return self._all.issuperset(names) and self._share(sentence) >= least
+        if not self._all.issuperset(names):
+            return False
+        words = telling(sentence)
+        place = max(self._near, key=lambda near: len(words & near), default=set())
+        share = len(words & place) / max(1, len(words))
+        return share >= least and not self._elsewhere(words - place)
 
     def _numbered(self, number: str) -> bool:
         spelled = _spelled(number, self._language)
         return number in self._all or (bool(spelled) and self._all.issuperset(spelled))
 
-    def _share(self, sentence: str) -> float:
-        words = telling(sentence)
-        return max((len(words & near) for near in self._near), default=0) / max(1, len(words))
+    def _elsewhere(self, rest: set[str]) -> bool:
+        """Whether what one place does not hold of a sentence was said at another: then two things
+        were made one."""
+        return len(rest) >= CLAUSE and any(rest <= near for near in self._near)
 
 
 def stems(text: str) -> set[str]:

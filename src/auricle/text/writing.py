@@ -90,14 +90,14 @@ def write(writer: Writer, what: str, parts: Sequence[Part]) -> Written:
     cut = chunks(read, llm.chunk)
     if len(cut) == 1:
         writer.progress(0, 1)
-        return Written(_fill(writer, what, parts, read, read), coverage, read)
+        return Written(_fill(writer, what, parts, read), coverage, read)
     notes = _notes(writer, cut, partial(_of_all, writer.progress, len(cut) + 1))
     if is_small(llm):  # it copies what it is shown first: so that is what stands for all parts
         notes = central(notes, max(FEWEST_NOTES, sum(part.most for part in parts)))
         if len(parts) == 1:  # and what it leaves out of that is put back
             parts = [replace(part, least=part.most) for part in parts]
     writer.progress(len(cut), len(cut) + 1)
-    return Written(_fill(writer, what, parts, notes, [*read, *notes]), coverage, read)
+    return Written(_fill(writer, what, parts, notes, read), coverage, read)
 
 
 def _of_all(progress: Progress, steps: int, done: int, total: int) -> None:
@@ -111,7 +111,7 @@ def _notes(writer: Writer, cut: Sequence[list[Piece]], progress: Progress) -> li
     noting = replace(writer, language=writer.source.language)  # in which they can be checked
 
     def work(part: list[Piece]) -> list[str]:
-        return _fill(noting, what, _NOTES, part, part)["notes"]
+        return _fill(noting, what, _NOTES, part)["notes"]
 
     made = [note for notes in each(writer.llm, work, cut, progress) for note in notes]
     pieces = [Piece(note, order) for order, note in enumerate(made)]
@@ -121,12 +121,18 @@ def _notes(writer: Writer, cut: Sequence[list[Piece]], progress: Progress) -> li
 
 
 def _fill(
-    writer: Writer, what: str, parts: Sequence[Part], shown: Sequence[Piece], known: Sequence[Piece]
+    writer: Writer,
+    what: str,
+    parts: Sequence[Part],
+    shown: Sequence[Piece],
+    read: Sequence[Piece] | None = None,
 ) -> dict[str, list[str]]:
-    """Have the parts made of what is shown, and check them against what is known."""
+    """Have the parts made of what is shown: pieces of the text, or notes of what was ``read``.
+    They are checked against both."""
     made = _made(writer, what, parts, shown)
-    known = [*known, Piece(writer.wish, -1)]
-    said = Said(known, writer.llm, writer.source.language, writer.language)
+    pieces, notes = (shown, ()) if read is None else (read, shown)
+    known = [*pieces, Piece(writer.wish, -1)]
+    said = Said(known, writer.llm, writer.source.language, writer.language, notes)
     found: dict[str, list[str]] = {}
     speakers = {piece.speaker for piece in writer.source.pieces if piece.speaker}
     for part in parts:
@@ -228,7 +234,7 @@ def title(writer: Writer, pieces: Sequence[Piece]) -> str:
     """A title for some pieces."""
     part = Part("title", "a title of two to six words", title=True)
     try:
-        return _fill(writer, "Name this part of a transcript.", [part], pieces, pieces)["title"][0]
+        return _fill(writer, "Name this part of a transcript.", [part], pieces)["title"][0]
     except Unavailable:
         if not is_small(writer.llm):
             raise
