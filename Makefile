@@ -13,7 +13,7 @@ export UV_SYSTEM_CERTS ?= true
 
 EMBEDDINGS := $(AURICLE_MODELS)/all-minilm-l6-v2/model.safetensors
 SPEAKERS := $(AURICLE_MODELS)/speakers/voices.pt
-TEXT_MODELS := $(foreach model,en-core-web-sm translate-en-pt qwen2.5-coder-0.5b-instruct deepfilternet3 kokoro-82m,$(AURICLE_MODELS)/$(model)/.)
+TEXT_MODELS := $(foreach model,en-core-web-sm rampart translate-en-pt qwen2.5-coder-0.5b-instruct deepfilternet3 kokoro-82m,$(AURICLE_MODELS)/$(model)/.)
 
 setup: $(VENV)/.run $(AURICLE_MODELS)/base/model.bin $(SPEAKERS) $(EMBEDDINGS)  ## what running needs: packages and the default models
 

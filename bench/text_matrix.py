@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from auricle.text.entities import Names
 from auricle.text.generate import generate
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
+from auricle.text.named import Finder
+from auricle.text.people import People
 from auricle.text.requests import Chat
 from auricle.text.retrieve import merged, nearest, worded
 from auricle.text.source import Source
@@ -132,9 +134,14 @@ def _summarize(bench: Bench, style: str) -> tuple[str, Any]:
 
 
 def _analyze(bench: Bench, kind: str) -> tuple[str, Any]:
-    tools = Tools(lambda: bench.llm, lambda: Names(MODELS / "en-core-web-sm"), _nothing, _nothing)
+    tools = Tools(lambda: bench.llm, _finder, _nothing, _nothing)
     found, _ = analyze(bench.source, kind, bench.language, tools)
     return "", found
+
+
+@cache
+def _finder(language: str) -> Finder:
+    return Names(MODELS / "en-core-web-sm") if language == "en" else People(MODELS / "rampart")
 
 
 def _generate(bench: Bench, kind: str) -> tuple[str, Any]:

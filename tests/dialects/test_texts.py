@@ -111,6 +111,18 @@ def test_every_analysis_answers_in_its_shape(texts: Server, kind: str) -> None:
     assert set(found["result"]) == fields.get(kind, {kind})
 
 
+def test_names_are_taken_out_and_listed_in_other_languages_too(texts: Server) -> None:
+    said = "Mein Name ist Thomas Schneider und ich wohne in Hamburg, also weit weg von hier."
+    found = post(texts, "/v1/analyze", {"text": said, "type": "pii_redact"}).json()
+    assert found["result"]["names"]
+    assert found["result"]["text"].startswith("Mein Name ist [PERSON] und ich wohne in [LOCATION],")
+    assert found["model"] == "presidio and rampart"
+    listed = post(texts, "/v1/analyze", {"text": said, "type": "entities"}).json()["result"]
+    kinds = {entity["text"]: entity["type"] for entity in listed["entities"]}
+    assert kinds["Thomas Schneider"] == "person"
+    assert kinds["Hamburg"] == "place"
+
+
 @pytest.mark.parametrize(
     "kind",
     [

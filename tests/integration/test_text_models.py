@@ -27,6 +27,8 @@ from auricle.text.llama import Llama
 from auricle.text.llm import Prompt
 from auricle.text.madlad import Madlad
 from auricle.text.marian import Marian
+from auricle.text.people import WINDOW, People
+from auricle.text.pii import redact
 from auricle.text.source import from_text
 from auricle.text.summarize import summarize
 from auricle.text.writing import Writer
@@ -157,7 +159,7 @@ def test_a_newsletter_is_in_the_language_of_the_talk_and_fills_in_no_form(llama:
 
 def test_structured_answers_fit_their_schema(llama: Llama) -> None:
     source = from_text(TALK["en"], "en")
-    found, model = topics(source, "en", Tools(lambda: llama, lambda: None, nothing, nothing))
+    found, model = topics(source, "en", Tools(lambda: llama, lambda _: None, nothing, nothing))
     assert 1 <= len(found["topics"]) <= 8
     assert model == llama.model
     quiz = generate(Writer(source, "en", llama, nothing, nothing), "quiz").items
@@ -299,3 +301,53 @@ def test_a_model_that_nobody_uses_is_unloaded_and_comes_back() -> None:
     assert idle.unload_if_idle()
     with idle.hold():
         assert len(loaded) == 2
+
+
+@pytest.fixture(scope="module")
+def people(models_dir: Path) -> People:
+    return People(models_dir / "rampart")
+
+
+WHO_LIVES_WHERE = {
+    "de": (
+        "Mein Name ist Thomas Schneider und ich wohne in der Hauptstraße 12 in Hamburg.",
+        ["Thomas Schneider", "Hauptstraße 12", "Hamburg"],
+    ),
+    "es": ("Me llamo Carlos Fernández y vivo en Sevilla.", ["Carlos Fernández", "Sevilla"]),
+    "fr": ("Marie Dupont habite à Lyon.", ["Marie Dupont", "Lyon"]),
+    "it": ("Il mio nome è Giulia Rossi e abito a Torino.", ["Giulia Rossi", "Torino"]),
+    "pt": (
+        "O meu nome é João da Silva e moro em Lisboa.",
+        ["João da Silva", "Lisboa"],
+    ),
+}
+
+
+@pytest.mark.parametrize("language", WHO_LIVES_WHERE)
+def test_people_and_places_are_found(people: People, language: str) -> None:
+    text, names = WHO_LIVES_WHERE[language]
+    (found,) = people.find([text])
+    assert [name.text for name in found] == names
+    assert [name.kind for name in found] == ["person"] + ["place"] * (len(names) - 1)
+    assert all(text[name.start : name.end] == name.text for name in found)
+
+
+PLAIN = (
+    "Das Haus ist groß und der Garten ist schön.",
+    "A reunião começa às dez horas na segunda-feira.",
+    "Die Miete kostet 770 Euro, im Juli 690.",
+    "",
+    "\n",
+)
+
+
+def test_what_is_no_name_stays(people: People) -> None:
+    assert list(people.find(PLAIN)) == [[] for _ in PLAIN]
+
+
+def test_a_name_behind_a_window_of_other_words_is_found_in_its_place(people: People) -> None:
+    text = "Gut.\n" + "und so weiter " * WINDOW + "kommt Thomas Schneider aus Hamburg"
+    found = redact(text, people)
+    assert found.names
+    assert found.text.endswith("kommt [PERSON] aus [LOCATION]")
+    assert [text[span.start : span.end] for span in found.spans] == ["Thomas Schneider", "Hamburg"]

@@ -557,7 +557,7 @@ def test_chapters_have_titles_of_their_own() -> None:
 def test_a_topic_is_named_once() -> None:
     source = talk("We talk about the budget of the council.", "The council has a new budget.")
     named = '{"topics": ["Budget", "The budget of the council", "New budget", "Council"]}'
-    tools = Tools(lambda: Small(named), lambda: None, nothing, nothing)
+    tools = Tools(lambda: Small(named), lambda _: None, nothing, nothing)
     found, _ = topics(source, "en", tools)
     assert [topic.name for topic in found["topics"]] == ["Budget", "Council"]
 

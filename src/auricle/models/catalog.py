@@ -64,6 +64,7 @@ Kind = Literal[
     "llm",
     "embeddings",
     "entities",
+    "people",
     "translation",
     "denoiser",
     "voices",

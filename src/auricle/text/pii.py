@@ -16,7 +16,7 @@ from presidio_analyzer import Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
 from presidio_analyzer.entity_recognizer import EntityRecognizer
 
-from auricle.text.entities import Names
+from auricle.text.named import Finder
 
 SURE = 0.4
 """Presidio's score from which a pattern counts by itself."""
@@ -51,7 +51,7 @@ class Redacted(msgspec.Struct, frozen=True):
     text: str
     spans: list[Span]
     names: bool
-    """Whether names of people and places were looked for: a model for that is there for English."""
+    """Whether names of people and places were looked for: models know them in six languages."""
 
 
 class _Cpf(PatternRecognizer):
@@ -163,7 +163,7 @@ def _recognizers() -> tuple[EntityRecognizer, ...]:
     )
 
 
-def redact(text: str, names: Names | None) -> Redacted:
+def redact(text: str, names: Finder | None) -> Redacted:
     """Put placeholders where a text identifies somebody; ``names`` where a model knows them."""
     found = [
         Span(offset + span.start, offset + span.end, span.type, span.placeholder, span.score)
@@ -188,7 +188,7 @@ def _parts(text: str) -> Iterator[tuple[int, str]]:
         at = end
 
 
-def _find(text: str, names: Names | None) -> list[Span]:
+def _find(text: str, names: Finder | None) -> list[Span]:
     found = [_span(each.start, each.end, each.entity_type, each.score) for each in _numbers(text)]
     found += [_span(m.start(), m.end(), "EMAIL_ADDRESS", 0.6) for m in _SPOKEN_MAIL.finditer(text)]
     if names is not None:

@@ -20,6 +20,7 @@ from auricle.text.asking import Progress
 from auricle.text.generate import generate
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Tick, remote
+from auricle.text.named import Finder
 from auricle.text.source import Source, from_text
 from auricle.text.summarize import summarize
 from auricle.text.writing import Writer
@@ -35,7 +36,12 @@ _PURPOSES = {
     "embeddings": "Search by meaning",
     "translation": "Translation",
     "entities": "Finding names",
+    "people": "Finding names",
 }
+
+
+_NAMED_BY = {"en": "entities"} | dict.fromkeys(("es", "pt", "fr", "de", "it"), "people")
+"""Which kind of model finds names in a language."""
 
 
 class TextEngine:
@@ -47,12 +53,20 @@ class TextEngine:
         self._store = ModelStore(settings.models_dir)
         self._llm: Idle[LLM] = Idle(self._load_llm, IDLE_S)
         self._embedder: Idle[Any] = Idle(self._load_embedder, IDLE_S)
-        self._names: Idle[Any] = Idle(self._load_names, IDLE_S)
+        self._finders: dict[str, Idle[Finder]] = {
+            "entities": Idle(self._load_names, IDLE_S),
+            "people": Idle(self._load_people, IDLE_S),
+        }
         self._translators: Idle[Any] = Idle(self._load_translators, IDLE_S)
 
     def unload_idle(self) -> None:
         """Unload what nobody has used for a while."""
-        for model in (self._llm, self._embedder, self._names, self._translators):
+        for model in (
+            self._llm,
+            self._embedder,
+            self._translators,
+            *self._finders.values(),
+        ):
             if model.unload_if_idle():
                 log.info("a model was unloaded, because nobody used it")
 
@@ -99,10 +113,15 @@ class TextEngine:
 
         return MiniLM(self._path("embeddings")[1])
 
-    def _load_names(self) -> Any:
+    def _load_names(self) -> Finder:
         from auricle.text.entities import Names  # noqa: PLC0415
 
         return Names(self._path("entities")[1])
+
+    def _load_people(self) -> Finder:
+        from auricle.text.people import People  # noqa: PLC0415
+
+        return People(self._path("people")[1])
 
     def _load_translators(self) -> Any:
         from auricle.text.translation import Translators  # noqa: PLC0415
@@ -122,10 +141,11 @@ class _Use:
     def llm(self) -> LLM:
         return self._held.enter_context(self._engine._llm.hold())
 
-    def names(self) -> Any | None:
-        if self._engine.installed("entities") is None:
+    def names(self, language: str) -> Finder | None:
+        kind = _NAMED_BY.get(language)
+        if kind is None or self._engine.installed(kind) is None:
             return None
-        return self._held.enter_context(self._engine._names.hold())
+        return self._held.enter_context(self._engine._finders[kind].hold())
 
     def embedder(self) -> Any:
         return self._held.enter_context(self._engine._embedder.hold())
