@@ -20,6 +20,7 @@ from auricle.text.condense import SECTIONS, condense
 from auricle.text.duties import due_of, owner_of
 from auricle.text.faithful import Said, stems
 from auricle.text.figures import figures
+from auricle.text.headings import worded
 from auricle.text.languages import detect
 from auricle.text.llm import LLM, Prompt, Tick
 from auricle.text.names import candidates, names
@@ -30,7 +31,7 @@ from auricle.text.sentiment import by_lexicon
 from auricle.text.source import Piece, Source, chunks, from_text, harmless, tokens
 from auricle.text.summarize import summarize
 from auricle.text.wording import STYLES, known
-from auricle.text.writing import Writer
+from auricle.text.writing import Writer, _whole
 
 
 def nothing(*_: Any) -> None:
@@ -266,6 +267,40 @@ def test_a_question_is_no_decision() -> None:
     assert decided(["David books the room, we decided."], source) == [
         "David books the room, we decided."
     ]
+
+
+def test_decisions_about_different_people_are_all_listed() -> None:
+    said = [f"We have decided that {name} takes care of it." for name in ("Anna", "Tom", "Bill")]
+    assert decided(said[:1], talk(*said)) == said
+
+
+def test_a_task_that_mixes_two_sentences_is_nobodys() -> None:
+    told = ("Anna will send the documents by Monday.", "Tom will send the documents by Friday.")
+    mixed = '{"action_items": [{"task": "Tom will send the documents by Monday"}]}'
+    found = actions.action_items(talk(*told), "en", Small(mixed), nothing, nothing)
+    assert [(item.task, item.owner, item.due) for item in found] == [
+        (told[0], "Anna", "by Monday"),
+        (told[1], "Tom", "by Friday"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    [
+        "The insurance company wants photographs.",
+        "wants photographs before it pays for the repair.",
+        "photographs before it pays",
+    ],
+)
+def test_a_fragment_of_a_sentence_is_completed(fragment: str) -> None:
+    said = "The insurance company wants photographs before it pays for the repair."
+    assert _whole([fragment], talk("Good morning.", said).pieces) == [said]
+
+
+def test_what_begins_in_the_middle_is_left_out_where_sentences_have_capitals() -> None:
+    glued = "we find expensive, because the repair costs photographs."
+    assert _whole([glued], talk(*BUDGET).pieces) == []
+    assert _whole([glued], talk("maria will send the budget").pieces) == [glued]
 
 
 def test_a_large_model_may_put_things_freely_but_makes_up_no_numbers() -> None:
@@ -751,3 +786,14 @@ def test_unknown_words_are_answered_with_the_known_ones() -> None:
     assert known(STYLES, "Bullet-Points", "style") == "bullet_points"
     with pytest.raises(BadRequest, match=r"Unknown style 'haiku'\. Send one of: brief"):
         known(STYLES, "haiku", "style")
+
+
+def test_a_statement_with_a_question_mark_is_no_question_to_readers() -> None:
+    parts = {
+        "title": ["The next point is the move to Bristol"],
+        "text": ["The rent has gone up."],
+        "question": ["The next point is the move to Bristol?"],
+    }
+    assert KINDS["social_linkedin"].render(parts, "en").endswith(worded("opinion", "en"))
+    parts["question"] = ["Would you move?"]
+    assert KINDS["social_linkedin"].render(parts, "en").endswith("Would you move?")

@@ -81,6 +81,8 @@ _SOUNDS_LIKE_A_TASK = {
 }
 """By language: requests, promises, and what is to be done by a certain time."""
 
+MOST_DECISIONS = 12
+
 _DECIDED = (
     r"\bdecided?\b|\bdecision\b|\bagreed\b|\bapproved?\b|\bwe postponed\b"  # English
     r"|\bdecidi\w+|\bacord(?:amos|ado|ó)\b|\baprob\w+|\baprov\w+|\bdecis\w+"  # Spanish, Portuguese
@@ -105,7 +107,10 @@ def action_items(
             if told is None or not is_small(llm):
                 raise
             return []  # a small model that runs in circles; the sentences themselves are there
-        checked = (_checked(each, part, least, source.language) for each in found.action_items)
+        items = found.action_items
+        if language == source.language and is_small(llm):
+            items = [item for item in items if _of_one(item.task, part)]
+        checked = (_checked(each, part, least, source.language) for each in items)
         return [item for item in checked if item]
 
     parts = chunks(shown, llm.chunk) if shown else []
@@ -149,7 +154,7 @@ def decided(written: Sequence[str], source: Source) -> list[str]:
         for each in written
         if not _asks(each) and any(alike(each, sentence) for sentence in said)
     ]
-    return kept or unlike(said)
+    return unlike([*kept, *said])[:MOST_DECISIONS]
 
 
 def _asks(sentence: str) -> bool:
@@ -175,6 +180,16 @@ def _missed(told: Sequence[Piece], items: Sequence[ActionItem], language: str) -
 def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
     unique = {" ".join(lexemes(item.task)): item for item in reversed(items)}
     return sorted(unique.values(), key=lambda item: item.segment_order)
+
+
+def _of_one(task: str, part: Sequence[Piece]) -> bool:
+    """Whether one sentence holds all that a task names, so that no two of them were mixed."""
+    piece, _ = anchor(task, part)
+    named = {word for word in _NAMED.findall(task) if word[0].isupper() or word.isdigit()}
+    return piece is not None and set(lexemes(" ".join(named))) <= set(lexemes(piece.text))
+
+
+_NAMED = re.compile(r"[^\W_]+")
 
 
 def _checked(item: _Item, part: list[Piece], least: float, language: str) -> ActionItem | None:

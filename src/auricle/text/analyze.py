@@ -10,9 +10,9 @@ import msgspec
 
 from auricle.text import sentiment
 from auricle.text.actions import ActionItem, action_items
-from auricle.text.asking import Progress, anchor, ask_for, each
+from auricle.text.asking import Progress, ask_for, each
 from auricle.text.condense import condense, keywords
-from auricle.text.faithful import LEAST_TITLE, Said, unlike
+from auricle.text.faithful import LEAST_TITLE, Said, stems, telling, unlike
 from auricle.text.figures import figures
 from auricle.text.llm import LLM, Tick
 from auricle.text.named import Finder
@@ -117,8 +117,11 @@ def _padded(names: list[str]) -> list[str]:
 
 
 def _topic(name: str, source: Source) -> Topic:
-    piece, _ = anchor(name, source.pieces)
-    return Topic(name, piece.order, piece.start) if piece else Topic(name, None, None)
+    words = telling(name)
+    piece = max(source.pieces, key=lambda piece: len(words & stems(piece.text)))
+    if not words & stems(piece.text):
+        return Topic(name, None, None)
+    return Topic(name, piece.order, piece.start)
 
 
 def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
@@ -136,15 +139,11 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     sure = {word for name, _, _ in found for word in name.split()}
     llm = tools.llm()
     told = named(source, language, llm, tools.progress, tools.tick)
-    rest = [(name, kind, piece) for name, kind, piece in told if not _same(name, kind, sure)]
+    if names is not None:
+        told = [one for one in told if one[1] not in ("person", "place")]
+    rest = [one for one in told if not set(one[0].split()) <= sure]
     answered = llm.model + (" and rampart" if names else "")
     return {"entities": _grouped([*found, *rest, *figures(source)])}, answered
-
-
-def _same(name: str, kind: str, sure: set[str]) -> bool:
-    """Whether a name is one that is known, or another form of it."""
-    words = set(name.split())
-    return words <= sure or (kind in ("person", "place") and bool(words & sure))
 
 
 def _grouped(found: list[tuple[str, str, Piece]]) -> list[Entity]:

@@ -129,10 +129,18 @@ def circles(text: str) -> bool:
 
 def alike(one: str, other: str) -> bool:
     """Whether two sentences say the same, by their words."""
+    if _NUMBER.findall(one) != _NUMBER.findall(other):
+        return False
+    names, others = _capitalised(one), _capitalised(other)
+    if names - others and others - names:
+        return False
     a, b = telling(one), telling(other)
-    return len(a & b) >= ALIKE * min(len(a), len(b)) > 0 and _NUMBER.findall(
-        one
-    ) == _NUMBER.findall(other)
+    return len(a & b) >= ALIKE * min(len(a), len(b)) > 0
+
+
+def _capitalised(sentence: str) -> set[str]:
+    """The words with a capital inside a sentence: names, and German nouns."""
+    return {word for word in _INNER_WORD.findall(sentence) if word[0].isupper()}
 
 
 def unlike(sentences: Iterable[str], before: Sequence[str] = ()) -> list[str]:

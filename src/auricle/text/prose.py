@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from auricle.text.actions import action_items, decided, render_actions
 from auricle.text.cards import gaps
 from auricle.text.condense import keywords
+from auricle.text.faithful import unlike
 from auricle.text.headings import worded
 from auricle.text.llm import is_small
 from auricle.text.source import Piece
@@ -60,8 +61,8 @@ def _twitter(parts: Parts, language: str) -> str:
 
 
 def _linkedin(parts: Parts, language: str) -> str:
-    taken = parts["title"]
-    asked = [each for each in parts["question"] if each.endswith("?") and each not in taken]
+    told = [*parts["title"], *parts["text"]]  # with a mark behind it, that is no question
+    asked = [each for each in unlike(parts["question"], told) if each.endswith("?")]
     rows = [*parts["title"], paragraphs(parts["text"]), *(asked or [worded("opinion", language)])]
     return "\n\n".join(rows)
 

@@ -7,7 +7,7 @@ on the model; what is wanting is filled up with sentences of the transcript itse
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -28,6 +28,9 @@ MOST_SENTENCE = 220
 MOST_TITLE = 80
 MOST_TOKENS_A_LETTER = 0.7
 """In scripts that a model's vocabulary knows little of."""
+
+LEAST_RUN = 4
+"""Words from which on a run of them tells which sentence they are of."""
 
 FEWEST_NOTES = 4
 """Notes that a small model is shown at least."""
@@ -139,6 +142,8 @@ def _fill(
         whole = [each for each in getattr(made, part.name) if len(each) < _longest(part)]
         given = [tidy(sentence, speakers) for sentence in whole]
         before = [s for p in parts if p.title == part.title for s in found.get(p.name, ())]
+        if said.strict and not part.title:
+            given = _whole(given, known)
         found[part.name] = _kept(part, [g for g in given if g], said, before)
     if said.same_language:
         _fill_up(parts, found, shown, writer.source.pieces)
@@ -255,6 +260,29 @@ def tidy(sentence: str, speakers: Collection[str] = ()) -> str:
     sentence = said if colon and label.strip() in speakers else sentence
     sentence = re.sub(r"^\W*\d{1,2}[.)] ", "", sentence)
     return " ".join(sentence.split()).strip('"“”*#_- ')
+
+
+def _whole(given: Iterable[str], known: Sequence[Piece]) -> list[str]:
+    """Sentences, completed where they are part of one that was said; without others that begin in
+    the middle."""
+    cased = any(piece.text[:1].isupper() for piece in known)
+    made = [_completed(sentence, known) for sentence in given]
+    return [sentence for sentence in made if not (cased and sentence[:1].islower())]
+
+
+def _completed(sentence: str, pieces: Sequence[Piece]) -> str:
+    """The whole of a sentence of which only a run of words was written."""
+    run = _run(sentence)
+    if len(lexemes(sentence)) < LEAST_RUN:
+        return sentence
+    for piece in pieces:
+        if run in _run(piece.text) and len(piece.text) < MOST_SENTENCE:
+            return piece.text.strip()
+    return sentence
+
+
+def _run(text: str) -> str:
+    return f" {' '.join(lexemes(text))} "
 
 
 def _half(sentence: str) -> bool:
