@@ -297,6 +297,12 @@ def test_a_fragment_of_a_sentence_is_completed(fragment: str) -> None:
     assert _whole([fragment], talk("Good morning.", said).pieces) == [said]
 
 
+def test_sentences_that_were_written_as_one_are_looked_at_one_by_one() -> None:
+    said = "The harbour has a view with all its lights at night."
+    given = f"The harbour has a view with all. its lights at night. {BUDGET[0]}"
+    assert _whole([given], talk(said, *BUDGET).pieces) == [said, said, BUDGET[0]]
+
+
 def test_what_begins_in_the_middle_is_left_out_where_sentences_have_capitals() -> None:
     glued = "we find expensive, because the repair costs photographs."
     assert _whole([glued], talk(*BUDGET).pieces) == []
@@ -795,5 +801,7 @@ def test_a_statement_with_a_question_mark_is_no_question_to_readers() -> None:
         "question": ["The next point is the move to Bristol?"],
     }
     assert KINDS["social_linkedin"].render(parts, "en").endswith(worded("opinion", "en"))
-    parts["question"] = ["Would you move?"]
-    assert KINDS["social_linkedin"].render(parts, "en").endswith("Would you move?")
+    parts["question"] = ["What is that?"]
+    assert KINDS["social_linkedin"].render(parts, "en").endswith(worded("opinion", "en"))
+    parts["question"] = ["Would you move to Bristol?"]
+    assert KINDS["social_linkedin"].render(parts, "en").endswith("Would you move to Bristol?")

@@ -14,6 +14,7 @@ from auricle.text.llm import is_small
 from auricle.text.source import Piece
 from auricle.text.summarize import bullets, paragraphs
 from auricle.text.writing import Coverage, Part, Writer, Written, write
+from auricle.transcript.search import lexemes
 
 Parts = Mapping[str, list[str]]
 
@@ -60,9 +61,14 @@ def _twitter(parts: Parts, language: str) -> str:
     return first
 
 
+LEAST_QUESTION = 4
+"""Words of a question that is about something."""
+
+
 def _linkedin(parts: Parts, language: str) -> str:
     told = [*parts["title"], *parts["text"]]  # with a mark behind it, that is no question
-    asked = [each for each in unlike(parts["question"], told) if each.endswith("?")]
+    new = unlike(parts["question"], told)
+    asked = [each for each in new if each.endswith("?") and len(lexemes(each)) >= LEAST_QUESTION]
     rows = [*parts["title"], paragraphs(parts["text"]), *(asked or [worded("opinion", language)])]
     return "\n\n".join(rows)
 

@@ -29,7 +29,7 @@ MOST_TITLE = 80
 MOST_TOKENS_A_LETTER = 0.7
 """In scripts that a model's vocabulary knows little of."""
 
-LEAST_RUN = 4
+LEAST_RUN = 3
 """Words from which on a run of them tells which sentence they are of."""
 
 FEWEST_NOTES = 4
@@ -262,11 +262,15 @@ def tidy(sentence: str, speakers: Collection[str] = ()) -> str:
     return " ".join(sentence.split()).strip('"“”*#_- ')
 
 
+_SENTENCES = re.compile(r"(?<=[.!?…])\s+(?=[^\W\d_])")
+
+
 def _whole(given: Iterable[str], known: Sequence[Piece]) -> list[str]:
     """Sentences, completed where they are part of one that was said; without others that begin in
     the middle."""
     cased = any(piece.text[:1].isupper() for piece in known)
-    made = [_completed(sentence, known) for sentence in given]
+    cut = (sentence for each in given for sentence in _SENTENCES.split(each) if sentence)
+    made = [_completed(sentence, known) for sentence in cut]
     return [sentence for sentence in made if not (cased and sentence[:1].islower())]
 
 
