@@ -311,20 +311,7 @@ def test_a_database_that_lets_nobody_in_refuses_requests_for_now(
     with psycopg.connect(ours.url, autocommit=True) as ourselves, frozen(ours.postmaster()):
         ask(ourselves, CUT)
         assert refuse_all(ours, key, talks)
-    stay_registered(ours)
     recovers(ours, key, talks)
-
-
-def stay_registered(ours: Site) -> None:
-    """While workers begin anew they are in the register, so that uploads wait for them."""
-    ours_all = {worker.process.pid for worker in ours.workers}
-    seen: set[int] = set()
-
-    def all_seen() -> bool:
-        seen.update(pid for (pid,) in ours.query("SELECT pid FROM jobs_worker WHERE address = ''"))
-        return ours_all <= seen
-
-    eventually(all_seen, "all workers to begin anew")
 
 
 def refuse_all(ours: Site, key: str, talks: Talks) -> bool:

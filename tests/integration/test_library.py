@@ -56,7 +56,9 @@ from auricle.storage import Blobs
 from auricle.text.requests import DIMENSIONS, Embed, Embedded
 from auricle.transcript import Transcript as Heard
 from auricle.transcript import Word
+from auricle.work.attempts import Attempts
 from auricle.work.chores import Chores
+from auricle.work.worker import _Worker
 
 pytestmark = pytest.mark.usefixtures("database")
 _numbers = itertools.count(1)
@@ -730,6 +732,37 @@ def test_private_instances_are_asked_how_they_are(tmp_path: Path) -> None:
     assert found["two"]["status"] == "unhealthy"
     assert found["three"]["status"] == "unreachable"
     assert found["one"]["checked"]
+
+
+# ------------------------------------------------------------------ workers come and go
+
+
+def test_a_worker_that_begins_anew_stays_registered_but_hears_nothing_live(tmp_path: Path) -> None:
+    """So uploads are let in meanwhile, while others go on with what it had in hand."""
+    settings = Settings(data=tmp_path)
+    leaving = _Worker.__new__(_Worker)
+    leaving._attempts = Attempts("leaver", Blobs(settings))
+    leaving._info = jobs.WorkerInfo("leaver", "h", "m", 7, ("small",), None, 0, "0", "/run/speech")
+    jobs.register(leaving._info, {})
+    assert jobs.speech_worker(SILENCE, "m", "small").id == "leaver"
+    leaving._leave(again=True)
+    (row,) = Worker.objects.filter(machine="m")
+    assert (row.pid, row.models_, row.address) == (7, ["small"], "")
+    assert row.id != "leaver"
+    assert row in jobs.alive(SILENCE)
+    with pytest.raises(Unavailable):
+        jobs.speech_worker(SILENCE, "m", "small")
+    jobs.forget_gone("m", lambda pid: pid != 7)  # as it does when it is there again
+    assert not Worker.objects.filter(machine="m").exists()
+
+
+def test_a_worker_that_ends_is_forgotten(tmp_path: Path) -> None:
+    leaving = _Worker.__new__(_Worker)
+    leaving._attempts = Attempts("ender", Blobs(Settings(data=tmp_path)))
+    leaving._info = jobs.WorkerInfo("ender", "h", "m", 7, ("small",), None, 0, "0", "/run/speech")
+    jobs.register(leaving._info, {})
+    leaving._leave(again=False)
+    assert not Worker.objects.filter(machine="m").exists()
 
 
 # ------------------------------------------------------------------ made ready for searching

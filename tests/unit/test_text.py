@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from auricle.core.errors import BadRequest, Unavailable
+from auricle.core.errors import BadRequest, Cancelled, Unavailable
 from auricle.text import actions, asking, cards, chat, generate, retrieve
 from auricle.text.actions import decided
 from auricle.text.analyze import Tools, topics
@@ -760,6 +760,14 @@ def test_personal_data_is_replaced_and_its_place_told(kind: str) -> None:
     assert placeholder in found.text
     (span,) = found.spans
     assert text[: span.start] + span.placeholder + text[span.end :] == found.text
+
+
+def test_a_long_search_for_personal_data_can_be_stopped() -> None:
+    def stop() -> None:
+        raise Cancelled("The caller went away.")
+
+    with pytest.raises(Cancelled):
+        redact("Good morning. " * 3000, None, stop)
 
 
 @pytest.mark.parametrize(

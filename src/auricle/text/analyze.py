@@ -128,11 +128,10 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     """Names in a text, and its dates and sums."""
     names = tools.names(source.language)
     texts = [piece.text for piece in source.pieces]
-    found = [
-        (each.text, each.kind, piece)
-        for piece, many in zip(source.pieces, names.find(texts) if names else (), strict=False)
-        for each in many
-    ]
+    found: list[tuple[str, str, Piece]] = []
+    for piece, many in zip(source.pieces, names.find(texts) if names else (), strict=False):
+        tools.tick()
+        found += [(each.text, each.kind, piece) for each in many]
     if names is not None and source.language == "en":
         return {"entities": _grouped(found)}, "en-core-web-sm"
     # Where the model knows people and places alone, the language model tells the rest.
@@ -183,7 +182,7 @@ def _pii(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     from auricle.text import pii  # noqa: PLC0415  (takes seconds to import)
 
     names = tools.names(source.language)
-    found = pii.redact(source.text, names)
+    found = pii.redact(source.text, names, tools.tick)
     model = "en-core-web-sm" if source.language == "en" else "rampart"
     return found, "presidio" + (f" and {model}" if names else "")
 

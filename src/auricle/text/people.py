@@ -38,7 +38,7 @@ _SENTENCE = re.compile(r"^|(?<=\n)|(?<=[.!?…])(?=\s)")
 """Where one begins."""
 
 _WORD = re.compile(r"[^\W_][\w’'-]*")
-_BETWEEN = re.compile(r"\s+(?:d[aeiou]s?|del|della|di|du|la|von|van|der|zu|y|e)?\s*", re.IGNORECASE)
+_BETWEEN = re.compile(r"\s+(?:d[aeiou]s?|del|della|di|du|la|von|van|der|zu)?\s*", re.IGNORECASE)
 """What stands within a name: "João da Silva"."""
 
 F32 = NDArray[np.float32]

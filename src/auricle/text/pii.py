@@ -16,6 +16,7 @@ from presidio_analyzer import Pattern, PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
 from presidio_analyzer.entity_recognizer import EntityRecognizer
 
+from auricle.text.llm import Tick
 from auricle.text.named import Finder
 
 SURE = 0.4
@@ -163,13 +164,18 @@ def _recognizers() -> tuple[EntityRecognizer, ...]:
     )
 
 
-def redact(text: str, names: Finder | None) -> Redacted:
-    """Put placeholders where a text identifies somebody; ``names`` where a model knows them."""
-    found = [
-        Span(offset + span.start, offset + span.end, span.type, span.placeholder, span.score)
-        for offset, part in _parts(text)
-        for span in _find(part, names)
-    ]
+def redact(text: str, names: Finder | None, tick: Tick = lambda: None) -> Redacted:
+    """Put placeholders where a text identifies somebody; ``names`` where a model knows them.
+
+    ``tick`` is called now and then, and may raise to stop it.
+    """
+    found: list[Span] = []
+    for offset, part in _parts(text):
+        tick()
+        found += [
+            Span(offset + span.start, offset + span.end, span.type, span.placeholder, span.score)
+            for span in _find(part, names)
+        ]
     shown, at = [], 0
     for span in found:
         shown += [text[at : span.start], span.placeholder]

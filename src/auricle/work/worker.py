@@ -15,7 +15,9 @@ from typing import IO
 
 import procrastinate
 import psutil
+from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as jobs_app
+from procrastinate.contrib.django import connector_params
 from procrastinate.worker import Worker as JobEngine
 
 import auricle
@@ -133,7 +135,8 @@ class _Worker:
         self._tasks.register(jobs_app)
         self._chores.register(jobs_app)
         self._enrolment.register(jobs_app)
-        connector = jobs_app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        # Each of its queries is a transaction by itself: one round trip instead of three.
+        connector = PsycopgConnector(kwargs=connector_params() | {"autocommit": True})
         models = self._info.models
         try:
             async with jobs_app.with_connector(connector).open_async() as app:

@@ -1,0 +1,100 @@
+"""Times real time and errors beside whisper.cpp, with the same weights, in turns.
+
+It lives in an environment of its own: ``python -m bench.speed_peers PATH/TO/python``, where that
+has ``pywhispercpp``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from auricle.media import SAMPLE_RATE, MediaPool
+from bench import whisper_cpp
+from bench.corpus import (
+    MODEL,
+    NONE,
+    SPEECH,
+    THREADS,
+    Auricle,
+    Errors,
+    Item,
+    compare,
+    language,
+    manifest,
+    report,
+    write_wav,
+)
+from bench.ggml import write_ggml
+
+ROUNDS = 3
+
+
+def main(python: str) -> None:
+    """Alternate the two over the long recordings, whose sound the peer gets decoded."""
+    items = manifest("longform")
+    with tempfile.TemporaryDirectory() as name, _peer(python, Path(name), items) as theirs:
+        ours = Auricle().text
+        for transcribe in (ours, theirs):
+            transcribe(items[0])
+        rounds = [[_measured(each, items) for each in (ours, theirs)] for _ in range(ROUNDS)]
+    for (mine, _), (other, _) in rounds:
+        print(f"auricle {mine:6.1f} x   whisper.cpp {other:6.1f} x   ratio {mine / other:5.2f}")
+    ratios = [mine / other for (mine, _), (other, _) in rounds]
+    report(
+        "speed_peers",
+        times_real_time=[
+            round(statistics.median(each[who][0] for each in rounds), 1) for who in (0, 1)
+        ],
+        ratio=round(statistics.median(ratios), 2),
+        ratios=[round(min(ratios), 2), round(max(ratios), 2)],
+        wer=[round(rounds[0][who][1].wer, 2) for who in (0, 1)],
+    )
+
+
+def _measured(transcribe: Callable[[Item], str], items: list[Item]) -> tuple[float, Errors]:
+    began = time.monotonic()
+    texts = [transcribe(item) for item in items]
+    speed = sum(item["seconds"] for item in items) / (time.monotonic() - began)
+    pairs = zip(items, texts, strict=True)
+    return speed, sum((compare(item, text) for item, text in pairs), NONE)
+
+
+@contextmanager
+def _peer(python: str, folder: Path, items: list[Item]) -> Iterator[Callable[[Item], str]]:
+    paths: dict[str, Path] = {}
+    with MediaPool() as media:
+        for item in items:
+            with (SPEECH / item["path"]).open("rb") as file:
+                sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
+            paths[item["path"]] = write_wav(sound, SAMPLE_RATE, folder)
+    model = folder / "model.bin"
+    write_ggml(MODEL, model)
+    command = [python, str(Path(whisper_cpp.__file__)), str(model), str(THREADS)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        asked, answers = process.stdin, process.stdout
+
+        def transcribe(item: Item) -> str:
+            print(language(item), paths[item["path"]], file=asked, flush=True)
+            answer = answers.readline()
+            if not answer:
+                raise SystemExit(f"whisper.cpp gave up on {item['path']}")
+            return str(json.loads(answer))
+
+        yield transcribe
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
