@@ -745,7 +745,7 @@ def test_a_worker_that_begins_anew_stays_registered_but_hears_nothing_live(tmp_p
     leaving._info = jobs.WorkerInfo("leaver", "h", "m", 7, ("small",), None, 0, "0", "/run/speech")
     jobs.register(leaving._info, {})
     assert jobs.speech_worker(SILENCE, "m", "small").id == "leaver"
-    leaving._leave(again=True)
+    leaving._leave(returns=True)
     (row,) = Worker.objects.filter(machine="m")
     assert (row.pid, row.models_, row.address) == (7, ["small"], "")
     assert row.id != "leaver"
@@ -761,7 +761,7 @@ def test_a_worker_that_ends_is_forgotten(tmp_path: Path) -> None:
     leaving._attempts = Attempts("ender", Blobs(Settings(data=tmp_path)))
     leaving._info = jobs.WorkerInfo("ender", "h", "m", 7, ("small",), None, 0, "0", "/run/speech")
     jobs.register(leaving._info, {})
-    leaving._leave(again=False)
+    leaving._leave(returns=False)
     assert not Worker.objects.filter(machine="m").exists()
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,9 +16,7 @@ from typing import IO
 
 import procrastinate
 import psutil
-from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as jobs_app
-from procrastinate.contrib.django import connector_params
 from procrastinate.worker import Worker as JobEngine
 
 import auricle
@@ -52,6 +51,12 @@ AGAIN_S = 1.0
 
 LEAVE_S = 3.0
 """Seconds for saying good-bye."""
+
+STEADY_S = 30.0
+"""Seconds of work after which a worker that begins anew is sure to be back soon."""
+
+PAUSE_S = 5.0
+"""Seconds before one begins anew that is not: whatever ended it may end it again."""
 
 
 def run(settings: Settings, leash: IO[bytes] | None = None) -> None:
@@ -112,20 +117,23 @@ class _Worker:
         """
         await link.serve(self._address, {"live": self._live.serve})
         await self._tell_first(stop)
+        began = time.monotonic()
         heart = asyncio.create_task(self._beat())
         taking = asyncio.create_task(self._take())
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({heart, taking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         self._address.unlink(missing_ok=True)
-        again = not stopping.done()
+        again, steady = not stopping.done(), time.monotonic() - began > STEADY_S
         # Without us in the register, others go on with what we have in hand.
         with suppress(Unavailable, TimeoutError):
             await asyncio.wait_for(self._live.end(), LEAVE_S)
-            await asyncio.wait_for(db.run(self._leave, again), LEAVE_S)
+            await asyncio.wait_for(db.run(self._leave, again and steady), LEAVE_S)
+        if again and not steady:  # what keeps it from working may not have passed
+            await asyncio.wait({stopping}, timeout=PAUSE_S)
         return again
 
-    def _leave(self, again: bool) -> None:
-        if again:  # uploads are let in meanwhile; nothing has to be heard live, without an address
+    def _leave(self, returns: bool) -> None:
+        if returns:  # uploads wait for it; nothing has to be heard live, without an address
             jobs.register(replace(self._info, id=new_id(), address=""), {})
         runs.let_go(self._attempts.running, self._info.id)
         jobs.unregister(self._info.id)
@@ -135,8 +143,7 @@ class _Worker:
         self._tasks.register(jobs_app)
         self._chores.register(jobs_app)
         self._enrolment.register(jobs_app)
-        # Each of its queries is a transaction by itself: one round trip instead of three.
-        connector = PsycopgConnector(kwargs=connector_params() | {"autocommit": True})
+        connector = jobs_app.connector.get_worker_connector()  # type: ignore[attr-defined]
         models = self._info.models
         try:
             async with jobs_app.with_connector(connector).open_async() as app:
