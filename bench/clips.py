@@ -18,7 +18,17 @@ import httpx
 import numpy as np
 
 from auricle.media import SAMPLE_RATE, MediaPool
-from bench.corpus import MODEL, ROOT, SPEECH, Item, language, manifest, report, write_wav
+from bench.corpus import (
+    MODEL,
+    ROOT,
+    SPEECH,
+    Item,
+    decoded,
+    language,
+    manifest,
+    report,
+    write_wav,
+)
 
 sys.path[:0] = [str(ROOT / "tests")]
 
@@ -97,8 +107,7 @@ def _rate(server: Running, items: list[Item], clients: int) -> float:
 
 def _hour(folder: Path) -> Path:
     """An hour's recording, of shorter ones."""
-    with MediaPool() as media, (SPEECH / manifest("longform")[0]["path"]).open("rb") as file:
-        sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
+    sound = decoded(manifest("longform")[0]["path"])
     return write_wav(np.resize(sound, 3600 * SAMPLE_RATE), SAMPLE_RATE, folder)
 
 

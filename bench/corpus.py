@@ -57,11 +57,15 @@ def language(item: Item) -> str:
     return str(item["language"] or "en").partition("-")[0]
 
 
+def decoded(path: str | Path) -> Samples:
+    """A recording's samples, by its path or its place in the corpus."""
+    with MediaPool() as media, (SPEECH / path).open("rb") as file:
+        return np.concatenate(list(media.decode(file, max_seconds=1e6)))
+
+
 def variant(item: Item, name: str, change: Change, folder: Path) -> Item:
     """The same recording, changed, as a 16-bit WAV file in a folder; its category is ``name``."""
-    with MediaPool() as media, (SPEECH / item["path"]).open("rb") as file:
-        samples = np.concatenate(list(media.decode(file, max_seconds=1e6)))
-    changed, rate = change(samples)
+    changed, rate = change(decoded(item["path"]))
     return item | {"path": str(write_wav(changed, rate, folder)), "category": name}
 
 

@@ -16,15 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle.speech.engines.cpu.checkpoint import Checkpoint
+from auricle.speech.engines.ctranslate2 import CONTEXT
 from auricle.speech.mel import filters
 
 F32 = NDArray[np.float32]
 
 MAGIC = 0x67676D6C
-AUDIO_CONTEXT, TEXT_CONTEXT = 1500, 448
-HEAD = 64
-"""Numbers of an attention head, in every Whisper."""
-
+AUDIO_CONTEXT = 1500
 FLOAT16 = 1
 WHOLE = {
     *("encoder.conv1.bias", "encoder.conv2.bias"),
@@ -36,33 +34,20 @@ WHOLE = {
 def write_ggml(model: Path, path: Path) -> None:
     """Write a model's folder as one file."""
     checkpoint = Checkpoint.read(model)
-    width, layers = checkpoint.width, _layers(checkpoint)
     bank = filters(checkpoint.n_mels).astype("<f4")
     tokens = list(_tokens(model))
     with path.open("wb") as file:
-        encoder = AUDIO_CONTEXT, width, width // HEAD, layers["encoder"]
-        decoder = TEXT_CONTEXT, width, width // HEAD, layers["decoder"]
-        sizes = checkpoint.vocabulary, *encoder, *decoder, checkpoint.n_mels, FLOAT16
+        sizes = [checkpoint.vocabulary]
+        for part, context in (("encoder", AUDIO_CONTEXT), ("decoder", CONTEXT)):
+            sizes += [context, checkpoint.width, checkpoint.heads, checkpoint.layers(part)]
+        sizes += [checkpoint.n_mels, FLOAT16]
         file.write(struct.pack("<12i", MAGIC, *sizes))
         file.write(struct.pack("<2i", *bank.shape) + bank.tobytes())
         file.write(struct.pack("<i", len(tokens)))
         for token in tokens:
             file.write(struct.pack("<i", len(token)) + token)
-        for name, values in _tensors(checkpoint, layers):
+        for name, values in _tensors(checkpoint):
             _write(file, name, values)
-
-
-def _layers(checkpoint: Checkpoint) -> dict[str, int]:
-    parts = [name.split("/") for name in checkpoint.weights]
-    return {
-        side: 1
-        + max(
-            int(p[1].removeprefix("layer_"))
-            for p in parts
-            if p[0] == side and p[1].startswith("layer_") and p[1][6:].isdigit()
-        )
-        for side in ("encoder", "decoder")
-    }
 
 
 def _tokens(model: Path) -> Iterator[bytes]:
@@ -78,7 +63,7 @@ def _tokens(model: Path) -> Iterator[bytes]:
             yield bytes(letters[letter] for letter in token)
 
 
-def _tensors(checkpoint: Checkpoint, layers: dict[str, int]) -> Iterator[tuple[str, F32]]:
+def _tensors(checkpoint: Checkpoint) -> Iterator[tuple[str, F32]]:
     for convolution in ("conv1", "conv2"):
         yield f"encoder.{convolution}.weight", checkpoint[f"encoder/{convolution}/weight"]
         bias = checkpoint[f"encoder/{convolution}/bias"]
@@ -87,7 +72,7 @@ def _tensors(checkpoint: Checkpoint, layers: dict[str, int]) -> Iterator[tuple[s
         places = checkpoint[f"{side}/position_encodings/encodings"]
         yield f"{side}.positional_embedding", places
         yield from _norm(checkpoint, f"{side}/layer_norm", f"{side}.{norm}")
-        for number in range(layers[side]):
+        for number in range(checkpoint.layers(side)):
             yield from _layer(checkpoint, f"{side}/layer_{number}", f"{side}.blocks.{number}")
     yield "decoder.token_embedding.weight", checkpoint["decoder/embeddings/weight"]
 

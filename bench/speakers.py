@@ -38,7 +38,7 @@ from auricle.speech.diarization.networks import (
 from auricle.speech.diarization.protocol import Turn
 from auricle.speech.diarization.spectrum import FRAME, HOP, spectra
 from auricle.speech.diarization.words import told_apart
-from bench.corpus import MODEL, SPEECH, Auricle, Item, report
+from bench.corpus import MODEL, SPEECH, Auricle, Item, decoded, report
 
 COLLARS = (0.25, 0.125, 0.0)
 """Seconds on each side of a boundary that are not judged (NIST's md-eval). pyannote.metrics wants
@@ -239,8 +239,7 @@ def networks_folder() -> Path:
 
 def long_recording() -> None:
     """Print how fast a long recording is diarized, alone, and how much memory that takes."""
-    with MediaPool() as media, (SPEECH / LONG).open("rb") as file:
-        sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
+    sound = decoded(LONG)
     diarizer = SpeakerDiarizer(networks_folder())
     session = diarizer.session()
     session.feed(sound[: 60 * SAMPLE_RATE])

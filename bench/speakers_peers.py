@@ -7,19 +7,17 @@ package after the other, and speed is the median of the recordings, for the mach
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
 from auricle.media import SAMPLE_RATE
-from bench import speakers_packages
 from bench.corpus import Item, Samples, report, write_wav
+from bench.outside import Ask, outside
 from bench.speakers import COLLARS, Ours, SpokenTurn, Table, networks_folder, recordings
 from bench.whole_networks import write_networks
 
@@ -46,7 +44,8 @@ def main(python: str) -> None:
         ]
         finders: dict[str, Find] = {"auricle": _ours()}
         for peer, (package, threshold) in PEERS.items():
-            finders[peer] = stack.enter_context(_peer(python, package, folder, threshold))
+            ask = stack.enter_context(outside(python, package, folder, threshold))
+            finders[peer] = _theirs(ask)
         tables, speeds = _measure(items, finders)
     columns = " ".join(f"DER {collar:5}" for collar in COLLARS)
     print(f"{'all':22} {columns}  exact  x real time")
@@ -92,24 +91,11 @@ def _ours() -> Find:
     return find
 
 
-@contextmanager
-def _peer(python: str, package: str, networks: Path, threshold: float) -> Iterator[Find]:
-    script = Path(speakers_packages.__file__)
-    command = [python, str(script), package, str(networks), str(threshold)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        asked, answers = process.stdin, process.stdout
+def _theirs(ask: Ask) -> Find:
+    def find(path: Path, _: Samples) -> list[SpokenTurn]:
+        return [(start, end, who) for start, end, who in ask(str(path))]
 
-        def find(path: Path, _: Samples) -> list[SpokenTurn]:
-            print(path, file=asked, flush=True)
-            answer = answers.readline()
-            if not answer:
-                raise SystemExit(f"{package} gave up on {path}")
-            return [(start, end, who) for start, end, who in json.loads(answer)]
-
-        yield find
+    return find
 
 
 if __name__ == "__main__":

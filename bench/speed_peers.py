@@ -6,9 +6,7 @@ has ``pywhispercpp``.
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,25 +14,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from auricle.media import SAMPLE_RATE, MediaPool
-from bench import whisper_cpp
+from auricle.media import SAMPLE_RATE
 from bench.corpus import (
     MODEL,
     NONE,
-    SPEECH,
     THREADS,
     Auricle,
     Errors,
     Item,
     compare,
+    decoded,
     language,
     manifest,
     report,
     write_wav,
 )
 from bench.ggml import write_ggml
+from bench.outside import outside
 
 ROUNDS = 3
 
@@ -80,29 +76,11 @@ def _measured(transcribe: Callable[[Item], str], items: list[Item]) -> tuple[flo
 
 @contextmanager
 def _peer(python: str, folder: Path, items: list[Item]) -> Iterator[Callable[[Item], str]]:
-    paths: dict[str, Path] = {}
-    with MediaPool() as media:
-        for item in items:
-            with (SPEECH / item["path"]).open("rb") as file:
-                sound = np.concatenate(list(media.decode(file, max_seconds=1e6)))
-            paths[item["path"]] = write_wav(sound, SAMPLE_RATE, folder)
+    paths = {item["path"]: write_wav(decoded(item["path"]), SAMPLE_RATE, folder) for item in items}
     model = folder / "model.bin"
     write_ggml(MODEL, model)
-    command = [python, str(Path(whisper_cpp.__file__)), str(model), str(THREADS)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        asked, answers = process.stdin, process.stdout
-
-        def transcribe(item: Item) -> str:
-            print(language(item), paths[item["path"]], file=asked, flush=True)
-            answer = answers.readline()
-            if not answer:
-                raise SystemExit(f"whisper.cpp gave up on {item['path']}")
-            return str(json.loads(answer))
-
-        yield transcribe
+    with outside(python, "whisper.cpp", model, THREADS) as ask:
+        yield lambda item: str(ask(f"{language(item)} {paths[item['path']]}"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pytest_audioeval.samples import registry
 
+from auricle.speech.diarization.protocol import Diarization, Diarizer
 from sounds import RATE
 
 CLIPS = Path(registry.__file__).parent / "audio"
@@ -42,3 +43,19 @@ def conversation(*parts: F32, pause: float = 0.4) -> tuple[F32, list[tuple[float
         sound += [part, silence]
         at += len(part) + len(silence)
     return np.concatenate(sound), times
+
+
+def heard(diarizer: Diarizer, sound: F32, speakers: int = 0, block: int = 4000) -> Diarization:
+    session = diarizer.session()
+    for first in range(0, len(sound), block):
+        session.feed(sound[first : first + block])
+    return session.finish(speakers)
+
+
+def whose(found: Diarization, start: float, end: float) -> int:
+    """Who speaks most between two times."""
+    shares: dict[int, float] = {}
+    for turn in found.turns:
+        share = min(turn.end, end) - max(turn.start, start)
+        shares[turn.speaker] = shares.get(turn.speaker, 0) + max(0, share)
+    return max(shares, key=lambda speaker: shares[speaker])

@@ -18,7 +18,17 @@ from auricle.speech.diarization.spectrum import spectra
 from auricle.speech.engines.cpu.lanes import SUPPORTED
 from auricle.transcript import Transcript, Word
 from auricle.work.speakers import Asked, Speakers
-from conversations import ENGLISH, F32, FRENCH, JAPANESE, at_rate, clip, conversation
+from conversations import (
+    ENGLISH,
+    F32,
+    FRENCH,
+    JAPANESE,
+    at_rate,
+    clip,
+    conversation,
+    heard,
+    whose,
+)
 from sounds import RATE, read_wav
 
 pytestmark = pytest.mark.model
@@ -32,24 +42,6 @@ def diarizer(models_dir: Path) -> SpeakerDiarizer:
 @pytest.fixture(scope="module")
 def dickens(recording: Path) -> F32:
     return at_rate(*read_wav(recording))
-
-
-def heard(
-    diarizer: SpeakerDiarizer, sound: F32, speakers: int = 0, block: int = 4000
-) -> Diarization:
-    session = diarizer.session()
-    for first in range(0, len(sound), block):
-        session.feed(sound[first : first + block])
-    return session.finish(speakers)
-
-
-def whose(found: Diarization, start: float, end: float) -> int:
-    """Who speaks most between two times."""
-    shares: dict[int, float] = {}
-    for turn in found.turns:
-        share = min(turn.end, end) - max(turn.start, start)
-        shares[turn.speaker] = shares.get(turn.speaker, 0) + max(0, share)
-    return max(shares, key=lambda speaker: shares[speaker])
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="this processor has no VNNI")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,9 @@ from bench.whole_networks import write_networks
 
 from auricle.models import SPEAKERS, ModelStore
 from auricle.speech.diarization.networks import PRINT
-from auricle.speech.diarization.protocol import Turn
 from auricle.speech.diarization.pyannote import PyannoteDiarizer
 from auricle.work.speakers import Speakers
-from conversations import FRENCH, at_rate, clip, conversation
+from conversations import FRENCH, at_rate, clip, conversation, heard, whose
 from sounds import RATE, read_wav
 
 pytest.importorskip("pyannote.audio", reason="the extra pyannote is not installed")
@@ -65,17 +63,6 @@ def test_it_tells_two_voices_apart(pipeline: Path, models_dir: Path, recording: 
     other = [clip(FRENCH), clip("fr/comptage")]
     sound, times = conversation(dickens[RATE : 12 * RATE], *other, *other, dickens[-12 * RATE :])
     for told in (0, 2):
-        session = diarizer.session()
-        for block in np.array_split(sound, 30):
-            session.feed(block)
-        turns = session.finish(told).turns
-        assert [whose(turns, start, end) for start, end in times] == [0, 1, 1, 1, 1, 0]
+        found = heard(diarizer, sound, told)
+        assert [whose(found, start, end) for start, end in times] == [0, 1, 1, 1, 1, 0]
     assert diarizer.session().finish().turns == ()
-
-
-def whose(turns: tuple[Turn, ...], start: float, end: float) -> int:
-    """Who speaks most between two times."""
-    shares: Counter[int] = Counter()
-    for turn in turns:
-        shares[turn.speaker] += round(1000 * max(0, min(turn.end, end) - max(turn.start, start)))
-    return shares.most_common(1)[0][0]

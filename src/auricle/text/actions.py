@@ -18,7 +18,7 @@ from auricle.text.duties import due_of, owner_of
 from auricle.text.faithful import alike, unlike
 from auricle.text.headings import worded
 from auricle.text.llm import LLM, Tick, is_small
-from auricle.text.source import Piece, Source, chunks
+from auricle.text.source import Piece, Source, asks, chunks
 from auricle.transcript.search import lexemes
 
 MOST_TASK = 160
@@ -81,6 +81,8 @@ _SOUNDS_LIKE_A_TASK = {
 }
 """By language: requests, promises, and what is to be done by a certain time."""
 
+_WORD = re.compile(r"[^\W_]+")
+
 MOST_DECISIONS = 12
 
 _DECIDED = (
@@ -99,6 +101,7 @@ def action_items(
     told = sounding_like_tasks(source)
     shown = source.pieces if told is None else _once(told)
     least = LEAST_OF_SMALL if is_small(llm) else LEAST_SHARE
+    copied = language == source.language and is_small(llm)
 
     def work(part: list[Piece]) -> list[ActionItem]:
         try:
@@ -107,15 +110,15 @@ def action_items(
             if told is None or not is_small(llm):
                 raise
             return []  # a small model that runs in circles; the sentences themselves are there
-        items = found.action_items
-        if language == source.language and is_small(llm):
-            items = [item for item in items if _of_one(item.task, part)]
-        checked = (_checked(each, part, least, source.language) for each in items)
+        checked = (
+            _checked(each, part, least, source.language, copied=copied)
+            for each in found.action_items
+        )
         return [item for item in checked if item]
 
     parts = chunks(shown, llm.chunk) if shown else []
     items = [item for found in each(llm, work, parts, progress) for item in found]
-    if told is not None and language == source.language and is_small(llm):
+    if told is not None and copied:
         items += _missed(shown, items, language)
     return _unique(items)
 
@@ -142,23 +145,19 @@ def sounding_like_tasks(source: Source) -> list[Piece] | None:
 
 
 def decided(written: Sequence[str], source: Source) -> list[str]:
-    """Of what a model calls decisions, those that were decided in so many words; or, where there
-    are none, the sentences that say so."""
+    """Of what a model calls decisions, those that were decided in so many words, and the other
+    sentences that say so."""
     said = [
         piece.text
         for piece in source.pieces
-        if re.search(_DECIDED, piece.text, re.IGNORECASE) and not _asks(piece.text)
+        if re.search(_DECIDED, piece.text, re.IGNORECASE) and not asks(piece.text, source.language)
     ]
     kept = [
         each
         for each in written
-        if not _asks(each) and any(alike(each, sentence) for sentence in said)
+        if not asks(each, source.language) and any(alike(each, sentence) for sentence in said)
     ]
     return unlike([*kept, *said])[:MOST_DECISIONS]
-
-
-def _asks(sentence: str) -> bool:
-    return sentence.rstrip('"”’ ').endswith(("?", "？", "؟"))
 
 
 def _missed(told: Sequence[Piece], items: Sequence[ActionItem], language: str) -> list[ActionItem]:
@@ -182,21 +181,19 @@ def _unique(items: Sequence[ActionItem]) -> list[ActionItem]:
     return sorted(unique.values(), key=lambda item: item.segment_order)
 
 
-def _of_one(task: str, part: Sequence[Piece]) -> bool:
-    """Whether one sentence holds all that a task names, so that no two of them were mixed."""
-    piece, _ = anchor(task, part)
-    named = {word for word in _NAMED.findall(task) if word[0].isupper() or word.isdigit()}
-    return piece is not None and set(lexemes(" ".join(named))) <= set(lexemes(piece.text))
+def _checked(
+    item: _Item, part: list[Piece], least: float, language: str, *, copied: bool
+) -> ActionItem | None:
+    """The item with the segment that it comes from; None where nobody said it.
 
-
-_NAMED = re.compile(r"[^\W_]+")
-
-
-def _checked(item: _Item, part: list[Piece], least: float, language: str) -> ActionItem | None:
-    """The item with the segment that it comes from; None where nobody said it."""
+    What is ``copied`` names nothing that is not there: else two sentences were mixed.
+    """
     piece, share = anchor(item.task, part)
     cut = len(item.task) >= MOST_TASK
     if piece is None or cut or share < least or speaks_to_a_model(piece.text):
+        return None
+    named = " ".join(w for w in _WORD.findall(item.task) if w[0].isupper() or w.isdigit())
+    if copied and not set(lexemes(named)) <= set(lexemes(piece.text)):
         return None
     task = item.task.strip().rstrip(".")
     owner = owner_of(piece, language) or _said(item.owner, piece)

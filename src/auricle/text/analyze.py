@@ -17,7 +17,7 @@ from auricle.text.figures import figures
 from auricle.text.llm import LLM, Tick
 from auricle.text.named import Finder
 from auricle.text.names import names as named
-from auricle.text.source import Piece, Source, chunks
+from auricle.text.source import Piece, Source, asks, chunks
 
 MOST_TOPICS = 8
 FEW_TOPICS = 3
@@ -133,7 +133,7 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
         tools.tick()
         found += [(each.text, each.kind, piece) for each in many]
     if names is not None and source.language == "en":
-        return {"entities": _grouped(found)}, "en-core-web-sm"
+        return {"entities": _grouped(found)}, names.model
     # Where the model knows people and places alone, the language model tells the rest.
     sure = {word for name, _, _ in found for word in name.split()}
     llm = tools.llm()
@@ -141,7 +141,7 @@ def _entities(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
     if names is not None:
         told = [one for one in told if one[1] not in ("person", "place")]
     rest = [one for one in told if not set(one[0].split()) <= sure]
-    answered = llm.model + (" and rampart" if names else "")
+    answered = llm.model + (f" and {names.model}" if names else "")
     return {"entities": _grouped([*found, *rest, *figures(source)])}, answered
 
 
@@ -169,11 +169,10 @@ def _action_items(source: Source, language: str, tools: Tools) -> tuple[Any, str
 
 
 def _questions(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
-    marks = ("?", "？", "؟", *(";" if source.language == "el" else ""))
     asked = [
         Question(piece.text, piece.speaker, piece.order, piece.start)
         for piece in source.pieces
-        if piece.text.rstrip("\"'”’»)] ").endswith(marks)
+        if asks(piece.text, source.language)
     ]
     return {"questions": asked}, "punctuation"
 
@@ -183,8 +182,7 @@ def _pii(source: Source, language: str, tools: Tools) -> tuple[Any, str]:
 
     names = tools.names(source.language)
     found = pii.redact(source.text, names, tools.tick)
-    model = "en-core-web-sm" if source.language == "en" else "rampart"
-    return found, "presidio" + (f" and {model}" if names else "")
+    return found, "presidio" + (f" and {names.model}" if names else "")
 
 
 _KINDS: dict[str, Callable[[Source, str, Tools], tuple[Any, str]]] = {

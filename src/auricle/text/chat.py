@@ -12,7 +12,7 @@ from auricle.text.condense import central
 from auricle.text.faithful import Said, alike, stems, unlike
 from auricle.text.llm import LLM, Prompt, Tick, is_small
 from auricle.text.requests import Chat
-from auricle.text.source import Piece, from_text, harmless
+from auricle.text.source import Piece, asks, from_text, harmless
 from auricle.transcript.languages import NAMES
 from auricle.transcript.search import lexemes
 
@@ -75,11 +75,12 @@ def answer(asked: Chat, llm: LLM, tick: Tick) -> Answer:
 
 def _outright(question: str, found: Sequence[Piece], language: str) -> list[str]:
     """What was said, where it holds all that a question names: small models deny it at times."""
-    named = stems(" ".join(word for word in lexemes(question) if word not in _idle(language)))
+    idle = _idle(language)
+    named = stems(" ".join(word for word in lexemes(question) if word not in idle))
     if len(named) < LEAST_NAMED:
         return []
     said = (piece.text.strip() for piece in found if named <= stems(piece.text))
-    told = (text for text in said if not text.endswith("?") and not speaks_to_a_model(text))
+    told = (text for text in said if not asks(text, language) and not speaks_to_a_model(text))
     return unlike(told)[:MOST_QUOTED]
 
 

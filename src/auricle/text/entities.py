@@ -30,6 +30,8 @@ KINDS = {
 class Names:
     """The model, loaded."""
 
+    model = "en-core-web-sm"
+
     def __init__(self, folder: Path) -> None:
         self._model = spacy.load(folder, exclude=["parser", "lemmatizer", "tagger"])
 

@@ -72,8 +72,7 @@ class Said:
             return False
         if not self.strict:
             return True
-        inner = _INNER_WORD.findall(sentence) if least == LEAST_SHARE else ()
-        names = stems(" ".join(word for word in inner if word[0].isupper()))
+        names = stems(" ".join(_capitalised(sentence))) if least == LEAST_SHARE else set()
         if not self._all.issuperset(names):
             return False
         words = telling(sentence)

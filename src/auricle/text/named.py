@@ -21,6 +21,9 @@ class Named:
 class Finder(Protocol):
     """A model that knows names."""
 
+    model: str
+    """Its id."""
+
     def find(self, texts: Sequence[str]) -> Iterator[list[Named]]:
         """The names in each text."""
         ...

@@ -47,6 +47,8 @@ F32 = NDArray[np.float32]
 class People:
     """The model, loaded."""
 
+    model = "rampart"
+
     def __init__(self, folder: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         options = onnxruntime.SessionOptions()

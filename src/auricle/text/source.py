@@ -25,6 +25,12 @@ class Piece(msgspec.Struct, frozen=True):
     """Number of the segment's row."""
 
 
+def asks(sentence: str, language: str) -> bool:
+    """Whether a sentence is a question, by its last mark."""
+    marks = ("?", "？", "؟", *(";" if language == "el" else ""))
+    return sentence.rstrip("\"'”’»)] ").endswith(marks)
+
+
 class Source(msgspec.Struct, frozen=True):
     """A transcript or a plain text."""
 

@@ -270,19 +270,18 @@ def _whole(given: Iterable[str], known: Sequence[Piece]) -> list[str]:
     the middle."""
     cased = any(piece.text[:1].isupper() for piece in known)
     cut = (sentence for each in given for sentence in _SENTENCES.split(each) if sentence)
-    made = [_completed(sentence, known) for sentence in cut]
+    said = [(_run(p.text), p.text.strip()) for p in known if len(p.text) < MOST_SENTENCE]
+    made = [_completed(sentence, said) for sentence in cut]
     return [sentence for sentence in made if not (cased and sentence[:1].islower())]
 
 
-def _completed(sentence: str, pieces: Sequence[Piece]) -> str:
-    """The whole of a sentence of which only a run of words was written."""
+def _completed(sentence: str, said: Sequence[tuple[str, str]]) -> str:
+    """The whole of a sentence of which only a run of words was written; ``said`` are runs with
+    their sentences."""
     run = _run(sentence)
-    if len(lexemes(sentence)) < LEAST_RUN:
+    if len(run.split()) < LEAST_RUN:
         return sentence
-    for piece in pieces:
-        if run in _run(piece.text) and len(piece.text) < MOST_SENTENCE:
-            return piece.text.strip()
-    return sentence
+    return next((whole for words, whole in said if run in words), sentence)
 
 
 def _run(text: str) -> str:

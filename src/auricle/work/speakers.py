@@ -67,10 +67,10 @@ class Speakers:
 
     def diarizer(self) -> Diarizer:
         """What hears recordings. Raises :class:`ModelNotInstalled`."""
-        from auricle.speech.diarization.pyannote import PyannoteDiarizer  # noqa: PLC0415
-
         if self._pipeline is None:
             return self.ours()
+        from auricle.speech.diarization.pyannote import PyannoteDiarizer  # noqa: PLC0415
+
         with self._lock:
             if self._other is None:
                 self._other = PyannoteDiarizer(self._pipeline)

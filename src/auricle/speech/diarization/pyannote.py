@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from auricle.core.errors import ModelNotInstalled
 from auricle.speech.diarization.protocol import Diarization, Turn
+from auricle.speech.windows import SAMPLE_RATE
 
 F32 = NDArray[np.float32]
-
-SAMPLE_RATE = 16_000
 
 
 class PyannoteDiarizer:

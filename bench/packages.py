@@ -1,7 +1,8 @@
-"""Diarizers of other packages, run by the Python of an environment that has them.
+"""Other packages at work, run by the Python of an environment that has them.
 
-``bench.speakers_peers`` starts it; nothing of ours is imported. Each line of the input is the path
-of a WAV file (16 kHz, mono, 16 bits); for each, a line of JSON says who spoke when.
+``bench.outside`` starts it; nothing of ours is imported. Each line of the input is the path of a
+WAV file (16 kHz, mono, 16 bits), for a recognizer behind its language and a blank; for each, a line
+of JSON says who spoke when, or what was said.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 Turns = list[tuple[float, float, str]]
 Diarizer = Callable[[str], Turns]
+Recognizer = Callable[[str], str]
 
 
 def _senko(_models: Path, _threshold: float) -> Diarizer:
@@ -90,6 +92,26 @@ def _sherpa(models: Path, threshold: float) -> Diarizer:
     return turns
 
 
+def _whisper_cpp(model: Path, threads: float) -> Recognizer:
+    """whisper.cpp with beam search and word times."""
+    from pywhispercpp.model import Model
+
+    whisper = Model(
+        str(model),
+        params_sampling_strategy=1,  # beam search
+        n_threads=int(threads),
+        beam_search={"beam_size": 5, "patience": -1.0},
+        token_timestamps=True,
+        print_progress=False,
+    )
+
+    def text(line: str) -> str:
+        language, _, path = line.partition(" ")
+        return " ".join(part.text for part in whisper.transcribe(_samples(path), language=language))
+
+    return text
+
+
 def _samples(path: str) -> Any:
     import numpy as np
 
@@ -97,16 +119,22 @@ def _samples(path: str) -> Any:
         return np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32768
 
 
-PACKAGES = {"senko": _senko, "pyannote": _pyannote, "sherpa": _sherpa}
+PACKAGES: dict[str, Callable[[Path, float], Diarizer | Recognizer]] = {
+    "senko": _senko,
+    "pyannote": _pyannote,
+    "sherpa": _sherpa,
+    "whisper.cpp": _whisper_cpp,
+}
+"""Each with its models and a number: a diarizer's threshold, a recognizer's threads."""
 
 
-def main(package: str, models: str, threshold: str) -> None:
+def main(package: str, models: str, number: str) -> None:
     """Answer until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what packages print is no answer
-    diarizer = PACKAGES[package](Path(models), float(threshold))
+    answer = PACKAGES[package](Path(models), float(number))
     for line in sys.stdin:
-        print(json.dumps(diarizer(line.rstrip("\n"))), file=answers, flush=True)
+        print(json.dumps(answer(line.rstrip("\n"))), file=answers, flush=True)
 
 
 if __name__ == "__main__":
