@@ -181,7 +181,6 @@ def quick(tmp_path_factory: pytest.TempPathFactory, models_dir: Path) -> Iterato
         tmp_path_factory.mktemp("quick"),
         models_dir,
         engine="fake",
-        worker_timeout_s="3",
         url_allow_hosts="127.0.0.0/8",
     )
     yield running

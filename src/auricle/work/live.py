@@ -56,8 +56,11 @@ BEHIND_S = 4.0
 GIVE_UP_S = 20.0
 """Seconds for which a session may be as far behind as it can be."""
 
-STALLED_S = 2.0
-"""Seconds without any sound, while somebody speaks, after which what was said is committed."""
+PAUSED_S = 2.0
+"""Seconds for which nothing is sent, in a pause, after which what was said is committed."""
+
+STALLED_S = 6.0
+"""The same within speech: the line or the caller is held up, and a word ought not to be cut."""
 
 KEEP_S = 2.0
 """How often words are kept while somebody speaks without a pause."""
@@ -325,8 +328,9 @@ class _Hearing:
         """What comes next; a caller who falls silent by sending nothing has paused, too."""
         if self._session.state == "silent":
             return await self._inbox.take()
+        patience = PAUSED_S if self._session.state == "pausing" else STALLED_S
         try:
-            return await asyncio.wait_for(self._inbox.take(), STALLED_S)
+            return await asyncio.wait_for(self._inbox.take(), patience)
         except TimeoutError:
             return STALLED
 
