@@ -260,9 +260,6 @@ def test_nobody_is_let_in_when_nobody_works(worker: str, tmp_path: Path) -> None
     with pytest.raises(Unavailable, match="No transcription worker") as caught:
         admission.admit(here, customer(member()), "sttai", 1000)
     assert caught.value.retry_after == 5
-    # Nor is a model said to be missing that a worker has which is too busy to say that it lives.
-    with pytest.raises(Unavailable, match="No transcription worker"):
-        admission.model_of(here, "base", admission.node(here))
     Worker.objects.filter(id=worker).update(beat=timezone.now())
     assert admission.admit(here, customer(member()), "sttai", 1000).max_bytes == 500_000_000
 

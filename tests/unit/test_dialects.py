@@ -96,7 +96,7 @@ def test_every_error_has_a_number_of_speech_to_text_cn(code: str, number: int, s
 
 def test_times_are_written_as_documented() -> None:
     moment = datetime(2025, 3, 16, 10, 30, 45, 123_999, UTC)
-    ticket = Ticket(1, "slug", UUID(int=1), moment)
+    ticket = Ticket(1, "slug", UUID(int=1), moment, kept=True)
     report = Report(ticket, "RUNNING", None, 0.0, "", 0, None)
     data = to_sttcn.found(report, 0.0564)
     assert data["submit_time"] == "2025-03-16 10:30:45.123"

@@ -71,20 +71,20 @@ def reserve(account: int, job: int, amount: int) -> None:
     _add(account, Kind.RESERVE, -amount, job=job)
 
 
-def reserved(job: int) -> int:
-    """What is put aside for a job that has not ended."""
+def reserved(job: int) -> int | None:
+    """What is put aside for a job that has not ended; None for one that costs nothing."""
     total = Entry.objects.filter(job=job).aggregate(total=Sum("amount"))["total"]
-    return -(total or 0)
+    return None if total is None else -int(total)
 
 
 def settle(account: int, job: int, cost: int) -> None:
     """Take what a job has cost and give the rest back; the second time, nothing happens."""
-    _end(account, job, Kind.SETTLE, max(0, reserved(job) - cost))
+    _end(account, job, Kind.SETTLE, cost)
 
 
 def refund(account: int, job: int) -> None:
     """Give everything back for a job that failed; the second time, nothing happens."""
-    _end(account, job, Kind.REFUND, reserved(job))
+    _end(account, job, Kind.REFUND, 0)
 
 
 def spend(account: int, amount: int) -> None:
@@ -114,9 +114,9 @@ def unbalanced() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _end(account: int, job: int, kind: Kind, amount: int) -> None:
-    if Entry.objects.filter(job=job, kind=Kind.RESERVE).exists():
-        entry = Entry(account_id=account, kind=kind, amount=amount, job=job)
+def _end(account: int, job: int, kind: Kind, cost: int) -> None:
+    if (aside := reserved(job)) is not None:
+        entry = Entry(account_id=account, kind=kind, amount=max(0, aside - cost), job=job)
         Entry.objects.bulk_create([entry], ignore_conflicts=True)
 
 

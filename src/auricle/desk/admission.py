@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from hashlib import sha256
@@ -119,12 +120,13 @@ def details(settings: Settings) -> dict[str, Any]:
 
 def admit(settings: Settings, customer: Customer, dialect: str, declared: int | None) -> Admission:
     """Decide, before a body is read, whether to read it; ``declared`` is its length in bytes."""
-    _refuse_without_worker(node(settings))
+    here = node(settings)
+    _refuse_without_worker(here)
     if library.queue()["seconds"] > settings.max_queue_hours * 3600:
         raise Unavailable(
             "Too many recordings are waiting. Try again in a minute.", retry_after=QUEUE_RETRY_S
         )
-    admission = Admission(customer, dialect)
+    admission = Admission(customer, dialect, here.models)
     if declared is not None and declared > admission.max_bytes + FORM_BYTES:
         raise too_large(admission.max_bytes)
     refuse_without_room(settings, declared)
@@ -137,17 +139,15 @@ def admit(settings: Settings, customer: Customer, dialect: str, declared: int | 
     return admission
 
 
-def model_of(settings: Settings, asked: str, here: Node) -> str:
+def model_of(settings: Settings, asked: str, installed: Sequence[str]) -> str:
     """The model that answers for what was asked; ``""`` asks for the default one.
 
-    Raises :class:`UnknownModel`, :class:`ModelNotInstalled`, and :class:`Unavailable` while no
-    worker is there to say what is installed.
+    Raises :class:`UnknownModel` and :class:`ModelNotInstalled`.
     """
-    _refuse_without_worker(here)
-    default = default_model(settings.default_model, here.models)
+    default = default_model(settings.default_model, installed)
     model = resolve(asked, settings.model_aliases, default)
-    if model not in here.models:
-        raise not_installed(model, here.models)
+    if model not in installed:
+        raise not_installed(model, installed)
     return model
 
 
@@ -242,7 +242,9 @@ def begin_live(
     Raises :class:`NoCredits`, :class:`TooMany`, :class:`UnknownModel`, :class:`ModelNotInstalled`
     and :class:`Unavailable`.
     """
-    model = model_of(settings, request.model, node(settings))
+    here = node(settings)
+    _refuse_without_worker(here)
+    model = model_of(settings, request.model, here.models)
     silence = timedelta(seconds=settings.worker_timeout_s)
     worker = jobs.speech_worker(silence, jobs.this_machine(), model)
     customer.owner.lock()

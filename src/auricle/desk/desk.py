@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -55,6 +55,8 @@ from auricle.storage import Blobs, Upload, Uploads
 from auricle.transcript import Transcript, Word
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MOST_URL = 8000
 LOOK_UP_S = 3.0
@@ -130,13 +132,21 @@ class Desk:
         await self.identify(key, peer, dialect)
         return tokens.create_token(key, seconds, grants)
 
-    async def admit(self, customer: Customer, dialect: str, declared: int | None) -> Admission:
-        """Decide, before a body is read, whether to read it.
+    async def admit(
+        self, key: str, peer: Peer, dialect: str, declared: int | None, *, anonymous: bool = False
+    ) -> Admission:
+        """Find out who asks and decide, before a body is read, whether to read it.
 
-        Raises :class:`TooLarge` when the client itself says that it is, :class:`Unavailable` when
-        nobody could transcribe it now, :class:`NoCredits` and :class:`TooMany`.
+        Raises what :meth:`identify` does, :class:`TooLarge` when the client itself says that it is,
+        :class:`Unavailable` when nobody could transcribe it now, :class:`NoCredits` and
+        :class:`TooMany`.
         """
-        return await db.run(rules.admit, self._settings, customer, dialect, declared)
+
+        def admit() -> Admission:
+            who = rules.identify(self._settings, key, peer, dialect, anonymous=anonymous)
+            return rules.admit(self._settings, who, dialect, declared)
+
+        return await db.run(admit)
 
     @contextmanager
     def receive(self, admission: Admission) -> Iterator[Upload]:
@@ -162,10 +172,9 @@ class Desk:
         the transcript that it has led to.
 
         Raises :class:`BadMedia` for what is no recording, :class:`UnknownModel`,
-        :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits`, :class:`TooMany`, and
-        :class:`Unavailable` while no worker is there.
+        :class:`ModelNotInstalled`, :class:`TooLarge`, :class:`NoCredits` and :class:`TooMany`.
         """
-        model = rules.model_of(self._settings, request.model, await self.node())
+        model = rules.model_of(self._settings, request.model, admission.models)
         if not upload.size:
             raise BadMedia("The file is empty. Send a recording.")
         customer = admission.customer
@@ -184,7 +193,7 @@ class Desk:
 
         Raises :class:`AddressRefused` for what is never contacted, and as :meth:`submit` does.
         """
-        model = rules.model_of(self._settings, request.model, await self.node())
+        model = rules.model_of(self._settings, request.model, admission.models)
         if len(url) > MOST_URL:
             raise AddressRefused(f"The URL is longer than {MOST_URL} characters.")
         with suppress(Unreachable):  # which may have changed by the time it is downloaded
@@ -199,14 +208,25 @@ class Desk:
 
     async def result(self, ticket: Ticket) -> Transcript:
         """Wait for a transcript. Raises what went wrong with it; the work goes on without us."""
-        await self.ended(ticket)
-        return await db.run(_fetch, ticket.id)
+        return await self._at_end(ticket, to_transcript)
 
     async def ended(self, ticket: Ticket) -> None:
         """Wait for a transcript's end, without reading it. Raises as :meth:`result` does."""
-        async for state in self.watch(ticket.id):
-            if state.error:
-                raise state.error
+        await self._at_end(ticket, lambda _: None)
+
+    async def _at_end(self, ticket: Ticket, read: Callable[[Row], T]) -> T:
+        """What is read of a transcript once it has ended. Raises what went wrong with it."""
+        async with self._notices.of(ticket.id, ended=True) as ended:
+            found = await db.run(_ended, ticket.id, read)
+            while found is None:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), LOOK_AGAIN_S)
+                ended.clear()
+                with suppress(Unavailable):  # the database restarts; the job goes on, and so do we
+                    found = await db.run(_ended, ticket.id, read)
+        if isinstance(found, AuricleError):
+            raise found
+        return found[0]
 
     async def follow(self, ticket: Ticket) -> AsyncIterator[tuple[Word, ...] | Transcript]:
         """Yield the words of a transcript as they are heard, and at its end the whole of it.
@@ -230,6 +250,8 @@ class Desk:
 
     async def delivered(self, ticket: Ticket) -> None:
         """Note that the client has its answer; what has no account is forgotten now."""
+        if ticket.kept:
+            return
         if blob := await db.run(library.delivered, ticket.id):
             await asyncio.to_thread(self.forget, blob)
 
@@ -276,9 +298,6 @@ class Desk:
         return max(0.0, found.duration or 0.0)
 
     async def _accept(self, customer: Customer, upload: Upload, row: Row) -> Row:
-        earlier = await db.run(library.resent, customer.owner, row.fingerprint)
-        if earlier is not None:
-            return earlier
         await asyncio.to_thread(self._blobs.put, upload.path, row.blob)
         try:
             accepted = await db.run(_accept, customer, row)
@@ -300,7 +319,7 @@ def _accept(customer: Customer, row: Row) -> Row:
 
 
 def _ticket(row: Row) -> Ticket:
-    return Ticket(row.pk, row.slug, row.task, row.created)
+    return Ticket(row.pk, row.slug, row.task, row.created, row.account_id is not None)
 
 
 def _report(customer: Customer, task: UUID) -> Report:
@@ -320,14 +339,24 @@ def _report(customer: Customer, task: UUID) -> Report:
 
 
 def _state(transcript: int) -> State:
-    row = Row.objects.filter(pk=transcript).first()
-    if row is None:
-        raise NotFound("The transcript has been deleted.")
-    return library.state_of(row)
+    return library.state_of(_row(transcript))
+
+
+def _ended(transcript: int, read: Callable[[Row], T]) -> tuple[T] | AuricleError | None:
+    """What is read of a transcript, or what went wrong with it; None while it goes on."""
+    row = _row(transcript)
+    state = library.state_of(row)
+    if not state.finished:
+        return None
+    return state.error or (read(row),)
 
 
 def _fetch(transcript: int) -> Transcript:
+    return to_transcript(_row(transcript))
+
+
+def _row(transcript: int) -> Row:
     row = Row.objects.filter(pk=transcript).first()
     if row is None:
         raise NotFound("The transcript has been deleted.")
-    return to_transcript(row)
+    return row

@@ -36,7 +36,7 @@ def extend(run: Run, minutes: int) -> None:
     """
     runs.still_held(run)
     had = credits.reserved(run.id)
-    if run.account is None or not 0 < had < minutes:
+    if run.account is None or not had or had >= minutes:
         return
     try:
         credits.reserve(run.account, run.id, minutes - had)
@@ -58,13 +58,12 @@ def succeed(run: Run, heard: Transcript) -> str:
     Returns the blob that nobody needs any more, to be deleted after the transaction. Raises
     :class:`Superseded`.
     """
-    row = runs.succeed(run, heard)
+    row, blob = runs.succeed(run, heard)
     note_end(row.pk, row.duration)
-    if row.account is None:
-        return _release(row)
-    credits.settle(row.account.pk, row.pk, credits.minutes(row.duration))
-    webhooks.announce(row)
-    return "" if row.account.keep_audio_days else _release(row)
+    if row.account is not None:
+        credits.settle(row.account.pk, row.pk, credits.minutes(row.duration))
+        webhooks.announce(row)
+    return blob
 
 
 @transaction.atomic

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
 
 from auricle import db
 from auricle.core.errors import AuricleError
-from auricle.library.runs import CHANNEL
+from auricle.library import runs
 
 log = logging.getLogger(__name__)
 
@@ -35,31 +35,32 @@ class Notices:
             await self._task
 
     @asynccontextmanager
-    async def of(self, transcript: int) -> AsyncGenerator[asyncio.Event]:
-        """An event that is set whenever this transcript may have changed."""
+    async def of(self, transcript: int, *, ended: bool = False) -> AsyncGenerator[asyncio.Event]:
+        """An event that is set whenever this transcript may have changed, or may have ended."""
         event = asyncio.Event()
-        waiting = self._waiting[str(transcript)]
+        notice = runs.notice(transcript, ended=ended)
+        waiting = self._waiting[notice]
         waiting.add(event)
         try:
             yield event
         finally:
             waiting.discard(event)
             if not waiting:
-                self._waiting.pop(str(transcript), None)
+                self._waiting.pop(notice, None)
 
     async def _listen(self) -> None:
         while True:
             try:
                 async with await db.listener() as connection:
-                    await connection.execute(f'LISTEN "{CHANNEL}"')
+                    await connection.execute(f'LISTEN "{runs.CHANNEL}"')
                     self._wake(list(self._waiting))  # what happened while we were away?
                     async for notice in connection.notifies():
-                        self._wake([notice.payload])
+                        self._wake({notice.payload, notice.payload.partition(" ")[0]})
             except (psycopg.Error, AuricleError, OSError) as error:
                 log.warning("the database does not tell of changes: %s", error)
             await asyncio.sleep(AGAIN_S)
 
-    def _wake(self, transcripts: list[str]) -> None:
-        for transcript in transcripts:
-            for event in self._waiting.get(transcript, ()):
+    def _wake(self, notices: Iterable[str]) -> None:
+        for notice in notices:
+            for event in self._waiting.get(notice, ()):
                 event.set()

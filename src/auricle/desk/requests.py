@@ -73,6 +73,8 @@ class Admission:
 
     customer: Customer
     dialect: str
+    models: tuple[str, ...] = ()
+    """Ids of the models that can transcribe it now."""
 
     @property
     def max_bytes(self) -> int:
@@ -93,6 +95,8 @@ class Ticket:
     slug: str
     task: UUID
     submitted: datetime
+    kept: bool
+    """Whether the transcript belongs to an account, and stays."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from auricle.speech.progress import NOTHING_DONE, Checkpoint
 from auricle.transcript import Transcript as Heard
 
 CHANNEL = "auricle_transcripts"
-"""Where changes are announced (LISTEN); the payload is the transcript's number."""
+"""Where changes are announced (LISTEN); the payload is a :func:`notice`."""
 
 MOST_TRIES = 10
 """Attempts without getting on after which a recording is taken for the cause."""
@@ -85,8 +85,8 @@ def _claim(transcript: int, worker: str, found: Sequence[Status], becomes: Statu
     row.tries += 1
     row.started = row.started or timezone.now()
     row.worker = worker
-    row.save(update_fields=["status", "attempt", "tries", "started", "worker"])
-    beat([row.pk])
+    row.beat = Now()
+    row.save(update_fields=["status", "attempt", "tries", "started", "worker", "beat"])
     _announce(row.pk)
     return Run(
         row.pk,
@@ -99,7 +99,7 @@ def _claim(transcript: int, worker: str, found: Sequence[Status], becomes: Statu
         row.file_name,
         row.model,
         row.options,
-        _checkpoint(row),
+        _checkpoint(row) if row.attempt > 1 else NOTHING_DONE,
     )
 
 
@@ -122,8 +122,8 @@ def keep(run: Run, checkpoint: Checkpoint) -> None:
     )
     row.seconds_done, row.windows_done = checkpoint.done, checkpoint.windows
     row.tries = 0
-    row.save(update_fields=["seconds_done", "windows_done", "tries"])
-    beat([row.pk])
+    row.beat = Now()
+    row.save(update_fields=["seconds_done", "windows_done", "tries", "beat"])
     _announce(row.pk)
 
 
@@ -165,8 +165,9 @@ def stem(file_name: str) -> str:
     return PurePath(file_name.replace("\\", "/")).stem[:300]
 
 
-def succeed(run: Run, heard: Heard) -> Transcript:
-    """Store what was heard; inside the caller's transaction. Raises :class:`Superseded`."""
+def succeed(run: Run, heard: Heard) -> tuple[Transcript, str]:
+    """Store what was heard; inside the caller's transaction. Returns the row with its account, and
+    the blob that nobody needs any more. Raises :class:`Superseded`."""
     row = _held(run)
     Segment.objects.bulk_create(
         [new_segment(row.pk, order, segment) for order, segment in enumerate(heard.segments)],
@@ -175,8 +176,11 @@ def succeed(run: Run, heard: Heard) -> Transcript:
     row.language, row.language_probability = heard.language, heard.language_probability
     row.duration, row.seconds_done = heard.duration, heard.duration
     row.speakers = list(heard.speakers)
+    blob = ""
+    if row.account is None or not row.account.keep_audio_days:
+        blob, row.blob = row.blob, ""
     _end(row, Status.SUCCEEDED)
-    return row
+    return row, blob
 
 
 def fail(transcript: int, error: AuricleError, run: Run | None = None) -> Transcript | None:
@@ -194,9 +198,15 @@ def fail(transcript: int, error: AuricleError, run: Run | None = None) -> Transc
 
 def _end(row: Transcript, status: Status) -> None:
     row.status, row.finished = status, timezone.now()
-    row.save()
+    row.save(update_fields=_OF_ENDS)
     row.batches.all().delete()
-    _announce(row.pk)
+    _announce(row.pk, ended=True)
+
+
+_OF_ENDS = (
+    *("status", "finished", "reason", "message", "blob"),
+    *("language", "language_probability", "duration", "seconds_done", "speakers"),
+)
 
 
 def reopen(row: Transcript) -> None:
@@ -267,7 +277,8 @@ def _in_hand(run: Run) -> models.QuerySet[Transcript]:
 
 
 def _held(run: Run) -> Transcript:
-    row = _in_hand(run).select_for_update().first()
+    rows = _in_hand(run).select_for_update(of=("self",)).select_related("account")
+    row = rows.first()
     if row is None:
         raise Superseded
     return row
@@ -282,6 +293,11 @@ def _checkpoint(row: Transcript) -> Checkpoint:
     return Checkpoint(last.done, last.windows, words, last.language, last.language_probability)
 
 
-def _announce(transcript: int) -> None:
+def notice(transcript: int, *, ended: bool = False) -> str:
+    """What is announced of a transcript that has changed, or ended."""
+    return f"{transcript} ended" if ended else str(transcript)
+
+
+def _announce(transcript: int, *, ended: bool = False) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(transcript)])
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, notice(transcript, ended=ended)])

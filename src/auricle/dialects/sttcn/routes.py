@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from auricle.core.errors import AuricleError, TooLong
-from auricle.desk import Admission, Customer, Desk, Ticket, TranscriptionRequest
+from auricle.desk import Admission, Desk, Ticket, TranscriptionRequest
 from auricle.dialects.app import make_app
 from auricle.dialects.connection import key_of, peer_of, unless_gone
 from auricle.dialects.errors import retry_headers
@@ -93,22 +93,17 @@ async def status(request: Request) -> dict[str, Any]:
     """Where it stands, and its text when it has succeeded."""
     began = time.monotonic()
     desk: Desk = request.app.state.desk
-    customer = await _customer(request)
+    customer = await desk.identify(key_of(request), peer_of(request), DIALECT)
     task = translate.to_task(request.query_params.get("task_id", ""))
     report = await desk.report(customer, task)
     data = translate.found(report, time.monotonic() - began)
     return translate.envelope(200, "Query successful", data)
 
 
-async def _customer(request: Request) -> Customer:
-    desk: Desk = request.app.state.desk
-    return await desk.identify(key_of(request), peer_of(request), DIALECT)
-
-
 async def _admit(request: Request) -> Admission:
     desk: Desk = request.app.state.desk
     declared = None if _is_json(request) else declared_size(request)
-    return await desk.admit(await _customer(request), DIALECT, declared)
+    return await desk.admit(key_of(request), peer_of(request), DIALECT, declared)
 
 
 async def _submit(request: Request, admission: Admission) -> Ticket:
