@@ -298,7 +298,7 @@ def test_a_download_goes_on_elsewhere_when_its_worker_is_killed(
             tmp_path,
             models_dir,
             engine="fake",
-            worker_timeout_s="2",
+            worker_timeout_s="5",
             url_allow_hosts=f"127.0.0.1:{web.port}",
         )
         try:

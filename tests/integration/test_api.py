@@ -300,7 +300,7 @@ def test_the_web_process_holds_no_inference_runtime(server: Server, api: httpx.C
 def test_a_worker_that_is_killed_costs_nothing_but_time(
     tmp_path: Path, models_dir: Path, recording: Path
 ) -> None:
-    running = start_server(tmp_path, models_dir, worker_timeout_s="2")
+    running = start_server(tmp_path, models_dir, worker_timeout_s="5")
     try:
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(ask, running, recording.read_bytes())

@@ -39,7 +39,7 @@ def own(tmp_path: Path, models_dir: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
     def start(**settings: str) -> Server:
-        settings = {"engine": "fake", "worker_timeout_s": "2"} | settings
+        settings = {"engine": "fake", "worker_timeout_s": "5"} | settings
         started.append(start_server(tmp_path / "own", models_dir, **settings))
         return started[-1]
 
