@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 import websockets.sync.client as sockets
+from openai import BadRequestError, OpenAI
 
 from conftest import Server
 from conversations import ENGLISH, FRENCH, JAPANESE, clip, conversation
@@ -75,6 +77,64 @@ def test_openai_calls_them_by_letters(stranger: httpx.Client, talk: bytes) -> No
         data={"model": "whisper-1", "language": "en", "response_format": "diarized_json"},
     )
     assert {segment["speaker"] for segment in answer.json()["segments"]} == {"A", "B"}
+
+
+def data_url(content: bytes) -> str:
+    return f"data:audio/wav;base64,{b64encode(content).decode()}"
+
+
+def test_openai_names_whose_voices_a_request_brings(stranger: httpx.Client, talk: bytes) -> None:
+    client = OpenAI(
+        base_url=f"{stranger.base_url}/v1",
+        api_key=stranger.headers["Authorization"].removeprefix("Bearer "),
+    )
+
+    def ask(**voices: bytes) -> Any:
+        return client.audio.transcriptions.create(
+            file=talk,
+            model="whisper-1",
+            language="en",
+            response_format="diarized_json",
+            known_speaker_names=list(voices),
+            known_speaker_references=[data_url(content) for content in voices.values()],
+        )
+
+    found = ask(Yuki=wav(clip(JAPANESE)), Marie=wav(clip("fr/comptage")))
+    assert found.segments[0].speaker == "A"
+    assert {segment.speaker for segment in found.segments} == {"A", "Marie"}
+    [row, *_] = stranger.get("/api/v1/transcripts/").json()["results"]
+    assert "Marie" in stranger.get(f"/api/v1/transcripts/{row['slug']}/").text
+    for nobody, why in ((wav(tone(3.0)), "Nobody"), (wav(np.tile(clip(FRENCH), 5)), "longer than")):
+        with pytest.raises(BadRequestError, match=f"Marie.*{why}"):
+            ask(Marie=nobody)
+
+
+@pytest.mark.parametrize(
+    ("names", "references", "wrong"),
+    [
+        (["a"], [], "known_speaker_references"),
+        (["a", "a"], ["data:audio/wav;base64,UklG"] * 2, "known_speaker_names"),
+        ([" "], ["data:audio/wav;base64,UklG"], "known_speaker_names"),
+        (["a"], ["https://example.com/a.wav"], "known_speaker_references"),
+        (["a"], ["data:audio/wav;base64,%%%"], "known_speaker_references"),
+        ([*"abcde"], ["data:audio/wav;base64,UklG"] * 5, "known_speaker_references"),
+    ],
+)
+def test_voices_of_a_request_that_make_no_sense(
+    stranger: httpx.Client, names: list[str], references: list[str], wrong: str
+) -> None:
+    answer = stranger.post(
+        "/v1/audio/transcriptions",
+        files={"file": b"RIFF"},
+        data={
+            "model": "whisper-1",
+            "response_format": "diarized_json",
+            "known_speaker_names[]": names,
+            "known_speaker_references[]": references,
+        },
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == wrong
 
 
 def test_exports_name_who_speaks(stranger: httpx.Client, talk: bytes) -> None:

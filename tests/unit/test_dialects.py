@@ -23,10 +23,12 @@ from auricle.transcript import Transcript, Word
 
 NAMES = st.sampled_from(
     ["model", "language", "diarize", "speakers", "response_format", "temperature", "stream",
-     "prompt", "timestamp_granularities[]", "timestamp_granularities", "encoding", "sample_rate"]
+     "prompt", "timestamp_granularities[]", "timestamp_granularities", "encoding", "sample_rate",
+     "known_speaker_names[]", "known_speaker_references[]"]
 )  # fmt: skip
 USUAL = st.sampled_from(
     ["", "base", "whisper-1", "en", "auto", "true", "0", "2", "word", "json", "srt", "-1", "1e9",
+     "diarized_json", "data:audio/wav;base64,UklG",
      "nan", "٣", "pcm_s16le", "16000"]
 )  # fmt: skip
 FORMS = st.lists(st.tuples(NAMES, st.one_of(USUAL, st.text())), max_size=8).map(Form)
@@ -54,6 +56,7 @@ def test_forms(form: Form) -> None:
     for task in ("transcribe", "translate"):
         if found := read(to_openai.to_wanted, form, task=task):
             assert found.fmt in to_openai.RESPONSE_FORMATS
+            assert len(found.recording.known) <= to_openai.MOST_KNOWN
 
 
 @given(st.dictionaries(NAMES, st.one_of(USUAL, st.text())))

@@ -162,5 +162,6 @@ def queue(row: Row) -> None:
 
 def _release(row: Row) -> str:
     blob, row.blob = row.blob, ""
-    row.save(update_fields=["blob"])
+    row.options.pop("known", None)  # voices that came with the request
+    row.save(update_fields=["blob", "options"])
     return blob

@@ -37,6 +37,15 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Somebody whose voice a request brings along."""
+
+    name: str
+    clip: str
+    """A recording of some seconds, in Base64: it is kept as JSON until the transcript is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptionRequest:
     """What every dialect's transcription request comes down to."""
 
@@ -53,6 +62,8 @@ class TranscriptionRequest:
     """How to read samples without a header."""
     enhance: bool = False
     """Whether noise is taken out first."""
+    known: tuple[Reference, ...] = ()
+    """Who may be heard, besides those whom the account has enrolled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,6 +180,8 @@ def succeed(run: Run, heard: Heard) -> tuple[Transcript, str]:
     if row.account is None or not row.account.keep_audio_days:
         blob, row.blob = row.blob, ""
     _end(row, Status.SUCCEEDED)
+    if row.options.pop("known", None):  # voices that came with the request
+        row.save(update_fields=["options"])
     return row, blob
 
 

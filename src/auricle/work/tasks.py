@@ -5,6 +5,8 @@ Tasks are deferred by name, from processes that never import this module.
 
 from __future__ import annotations
 
+from base64 import b64decode
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -13,14 +15,15 @@ import msgspec
 from procrastinate import App
 
 from auricle import db
-from auricle.core.errors import Internal, NotFound
+from auricle.core.errors import BadMedia, Internal, ModelNotInstalled, NotFound, TooLong
 from auricle.credits.services import minutes
-from auricle.desk import endings
+from auricle.desk import Reference, endings
 from auricle.jobs.services import DOWNLOAD, TRANSCRIBE, is_short
 from auricle.library import runs, voices
 from auricle.library.runs import Run
 from auricle.media import RawAudio
 from auricle.speech import SpeechOptions
+from auricle.speech.diarization.protocol import KnownVoice
 from auricle.speech.progress import Checkpoint, Progress, Watcher
 from auricle.speech.scheduler import Claim, Priority
 from auricle.storage import Blobs
@@ -29,6 +32,9 @@ from auricle.work.attempts import Attempts, Ending
 from auricle.work.downloader import Downloader
 from auricle.work.speakers import NOBODY_ASKED, Asked
 from auricle.work.transcriber import FileJob, Transcriber
+
+LONGEST_REFERENCE_S = 10.0
+"""Seconds of a voice that comes with a request, as in OpenAI's API."""
 
 _LOST = Internal("The recording was lost before it was transcribed. Send it again.")
 
@@ -85,8 +91,19 @@ class Tasks:
     def _asked(self, run: Run) -> Asked:
         if not run.options["diarize"]:
             return NOBODY_ASKED
-        known = db.patiently(voices.of, run.account)
+        known = (*self._brought(run), *db.patiently(voices.of, run.account))
         return Asked(diarize=True, speakers=run.options["speakers"], known=known)
+
+    def _brought(self, run: Run) -> Iterator[KnownVoice]:
+        """The voices that came with a request. Raises :class:`BadMedia` for one that is none."""
+        for given in msgspec.convert(run.options.get("known", ()), tuple[Reference, ...]):
+            try:
+                vector = self._transcriber.print_of(b64decode(given.clip), LONGEST_REFERENCE_S)
+            except ModelNotInstalled:  # nobody will be told apart, which is logged there
+                return
+            except (BadMedia, TooLong) as error:
+                raise BadMedia(f"The voice of {given.name!r}: {error.message}") from error
+            yield KnownVoice(given.name, vector)
 
 
 class _Recorder(Watcher):

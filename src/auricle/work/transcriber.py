@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from tempfile import TemporaryFile
 from typing import BinaryIO, Literal
 
 import numpy as np
 
+from auricle.core.errors import BadMedia, TooLong
 from auricle.core.settings import Settings
 from auricle.media import MediaPool, RawAudio
 from auricle.models import CATALOG, Model, ModelStore, find
@@ -34,6 +36,9 @@ from auricle.work.quieter import quieter
 from auricle.work.speakers import NOBODY_ASKED, Asked, Speakers
 
 log = logging.getLogger(__name__)
+
+PADDING_S = 0.5
+"""What encoders add at the ends of a clip that is cut to the limit."""
 
 BATCH, GPU_BATCH = 8, 16
 """Windows that CTranslate2 decodes together."""
@@ -110,6 +115,27 @@ class Transcriber:
             found = listening.told(found)
         self.meter.heard(found.duration - resume.done)
         return found
+
+    def print_of(self, clip: bytes, longest_s: float) -> list[float]:
+        """The print of the voice that speaks longest in a clip: 192 numbers of unit length.
+
+        Raises :class:`BadMedia`, :class:`TooLong` and :class:`ModelNotInstalled`.
+        """
+        session = self.speakers.ours().session()
+        with TemporaryFile() as file:
+            file.write(clip)
+            file.seek(0)
+            try:
+                for block in self._media.decode(file, max_seconds=longest_s + PADDING_S):
+                    session.feed(block)
+            except TooLong as error:
+                raise TooLong(
+                    f"The clip is longer than {longest_s:g} seconds. Send a shorter one."
+                ) from error
+        found = session.finish(1)
+        if found.prints is None or not len(found.prints):
+            raise BadMedia("Nobody is heard speaking. Send some seconds of that voice alone.")
+        return [float(number) for number in found.prints[0]]
 
     @contextmanager
     def live(self, model: str, claim: Claim) -> Iterator[tuple[EngineAccess, VoiceActivity]]:

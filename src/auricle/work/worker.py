@@ -105,7 +105,7 @@ class _Worker:
         downloader = Downloader(settings, media, blobs)
         self._tasks = Tasks(self._attempts, transcriber, downloader, blobs)
         self._chores = Chores(settings, blobs)
-        self._enrolment = Enrolment(transcriber.speakers, media)
+        self._enrolment = Enrolment(transcriber)
         self._engines: list[JobEngine] = []
         self._begun, self._beating = False, True
 

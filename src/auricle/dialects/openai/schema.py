@@ -81,6 +81,10 @@ TRANSCRIPTION_BODY = form(
         "response_format": choice(*_FORMATS, "diarized_json", default="json"),
         "stream": BOOLEAN | {"default": False, "description": "Server-sent events."},
         "timestamp_granularities[]": array(choice("word", "segment")),
+        "known_speaker_names[]": array(STRING)
+        | {"description": "Names of voices, four at most, for `diarized_json`."},
+        "known_speaker_references[]": array(STRING)
+        | {"description": "A data URL with a recording of each, of up to 10 seconds."},
     },
     "model",
 )

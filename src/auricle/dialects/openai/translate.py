@@ -6,6 +6,7 @@ import math
 import re
 import string
 import zlib
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from auricle.core.errors import (
     UnknownLanguage,
     UnknownModel,
 )
-from auricle.desk import TranscriptionRequest
+from auricle.desk import Reference, TranscriptionRequest
 from auricle.dialects.multipart import Form
 from auricle.models import Model, find
 from auricle.speech import Task
@@ -36,6 +37,11 @@ TEXTS = {"text": "txt", "srt": "srt", "vtt": "vtt"}
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 GRANULARITIES = ("word", "segment")
+
+MOST_KNOWN = 4
+"""Voices that a request may bring along, as in OpenAI's API."""
+
+LONGEST_NAME = 100
 
 WHISPER_1 = "whisper-1"
 """The name that OpenAI's tools send; the default model answers."""
@@ -74,9 +80,43 @@ def to_wanted(form: Form, task: Task) -> Wanted:
         task=task,
         prompt=form.get("prompt"),
         diarize=fmt == "diarized_json",
+        known=_known(form) if fmt == "diarized_json" else (),
     )
     streams = task == "transcribe" and form.boolean("stream", default=False)
     return Wanted(recording, fmt, "word" in granularities, streams)
+
+
+def _known(form: Form) -> tuple[Reference, ...]:
+    """The voices that the form brings along."""
+    names = [name.strip() for name in form.all("known_speaker_names")]
+    clips = form.all("known_speaker_references")
+    if len(names) != len(clips) or len(names) > MOST_KNOWN:
+        raise Misfit(
+            "known_speaker_references",
+            f"Send as many known_speaker_references as known_speaker_names, {MOST_KNOWN} at most; "
+            f"{len(clips)} and {len(names)} came.",
+        )
+    if len(set(names)) < len(names) or not all(0 < len(name) <= LONGEST_NAME for name in names):
+        raise Misfit(
+            "known_speaker_names",
+            f"Send known_speaker_names that differ, of 1 to {LONGEST_NAME} characters.",
+        )
+    return tuple(Reference(name, _clip(url)) for name, url in zip(names, clips, strict=True))
+
+
+def _clip(url: str) -> str:
+    """What a data URL holds, in Base64."""
+    head, _, data = url.partition(",")
+    try:
+        if head.startswith("data:") and head.endswith(";base64") and b64decode(data, validate=True):
+            return data
+    except ValueError:
+        pass
+    raise Misfit(
+        "known_speaker_references",
+        f"known_speaker_references must be data URLs such as data:audio/wav;base64,UklGR..., not "
+        f"{url[:40]!r}.",
+    )
 
 
 def _formats(task: Task) -> tuple[str, ...]:
