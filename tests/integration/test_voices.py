@@ -178,8 +178,10 @@ def test_live_words_carry_the_names_of_enrolled_voices(
             for at in range(0, len(pcm), 32_000):
                 socket.send(pcm[at : at + 32_000])
             socket.send(b"")
-            messages = (json.loads(message) for message in socket)
-            return {word["speaker"] for found in messages for word in found.get("words", ())}
+            speakers: set[str] = set()
+            while not (found := json.loads(socket.recv(timeout=30))).get("is_final"):
+                speakers |= {word["speaker"] for word in found.get("words", ())}
+            return speakers
 
     marie = enrol(stranger, "Marie", wav(clip("fr/comptage")))
     assert marie["status"] == "ready"
