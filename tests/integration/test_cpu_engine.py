@@ -19,10 +19,14 @@ from auricle.core.errors import Unavailable
 from auricle.media import MediaPool
 from auricle.speech import SpeechOptions
 from auricle.speech.engines.cpu import CPUEngine, stepping
+from auricle.speech.engines.cpu import engine as cpu_engine
 from auricle.speech.engines.cpu.checkpoint import Checkpoint
+from auricle.speech.engines.cpu.spectrum import log_mel
 from auricle.speech.engines.ctranslate2 import CTranslate2Engine
 from auricle.speech.options import GREEDY_FIRST
 from auricle.speech.pipeline import EngineAccess, transcribe
+from auricle.speech.progress import Checkpoint as Kept
+from auricle.speech.progress import Watcher
 from auricle.speech.vad import VoiceActivity
 
 F32 = NDArray[np.float32]
@@ -191,6 +195,33 @@ def test_a_whole_recording_has_its_words_and_times(
     times = [time for word in found.words for time in (word.start, word.end)]
     assert times == sorted(times)
     assert times[-1] <= found.duration
+
+
+def test_the_first_words_of_a_long_recording_do_not_wait_for_its_rest(
+    engine: CPUEngine, sound: F32, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each window that begins before makes them wait."""
+    encoded = 0
+
+    class Enough(Exception):
+        """The first words are there."""
+
+    class First(Watcher):
+        def checkpoint(self, checkpoint: Kept) -> None:
+            assert checkpoint.words
+            raise Enough
+
+    def note(samples: F32, mels: int) -> F32:
+        nonlocal encoded
+        encoded += 1
+        return log_mel(samples, mels)
+
+    monkeypatch.setattr(cpu_engine, "log_mel", note)
+    blocks = [np.roll(sound, 1000 * number) for number in range(15)]
+    access = EngineAccess(engine, decoding=GREEDY_FIRST)
+    with pytest.raises(Enough):
+        transcribe(blocks, access, SpeechOptions("en"), voice=VoiceActivity(), watcher=First())
+    assert 1 <= encoded < 20
 
 
 @pytest.mark.parametrize(("width", "mels"), [(384, 80), (768, 80), (1280, 128)])

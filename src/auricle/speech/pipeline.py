@@ -18,7 +18,7 @@ from auricle.speech.hearing import Heard, Listener, look
 from auricle.speech.language import FIRST_WINDOWS, settle
 from auricle.speech.options import DEFAULT_DECODING, DecodeOptions, SpeechOptions
 from auricle.speech.progress import NOBODY, NOTHING_DONE, Checkpoint, Progress, Watcher
-from auricle.speech.scheduler import ANYTIME, Claim, Scheduler
+from auricle.speech.scheduler import ANYTIME, Claim, Priority, Scheduler
 from auricle.speech.vad import Voice, VoiceActivity
 from auricle.speech.windows import SAMPLE_RATE, Voiced, Window, voiced, windows
 from auricle.transcript import Transcript, Word
@@ -42,9 +42,10 @@ class EngineAccess:
     decoding: DecodeOptions = DEFAULT_DECODING
     claim: Claim = ANYTIME
 
-    def submit(self, steps: Coroutine[Ask, object, T]) -> Future[T]:
-        """Have something done."""
-        return self.scheduler.submit(self.engine, steps, self.claim)
+    def submit(self, steps: Coroutine[Ask, object, T], *, soon: bool = False) -> Future[T]:
+        """Have something done; ``soon`` lets it go before long recordings, this one's rest too."""
+        priority = min(self.claim.priority, Priority.SHORT) if soon else self.claim.priority
+        return self.scheduler.submit(self.engine, steps, replace(self.claim, priority=priority))
 
 
 def transcribe(
@@ -99,8 +100,10 @@ def _in_order(
     """What was heard, as much at a time as is there."""
     waiting: deque[tuple[Window, Future[list[Heard]]]] = deque()
     try:
-        for window, encoded in drawn:
-            waiting.append((window, access.submit(listener.hear(window, encoded))))
+        for number, (window, encoded) in enumerate(drawn):
+            # Beside dozens of others the first would take ten times as long to its first words.
+            steps = listener.hear(window, encoded)
+            waiting.append((window, access.submit(steps, soon=number == 0)))
             if waiting[0][1].done() or len(waiting) >= MOST_AHEAD:
                 yield _Done(_collect(waiting), last=False)
         while waiting:
