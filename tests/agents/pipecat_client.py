@@ -65,7 +65,11 @@ async def main(url: str, key: str, kind: str, file: str) -> None:
             await task.queue_frame(InputAudioRawFrame(part, 16_000, 1))
             await asyncio.sleep(FRAME / 16_000)
         await task.queue_frame(VADUserStoppedSpeakingFrame())
-        await asyncio.sleep(3)
+        for _ in range(10):  # for the text, however busy the machine is
+            heard = len(collector.found["final"])
+            await asyncio.sleep(3)
+            if heard and heard == len(collector.found["final"]):
+                break
         await task.queue_frame(EndFrame())
 
     await asyncio.gather(PipelineRunner(handle_sigint=False).run(task), send())

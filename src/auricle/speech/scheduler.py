@@ -76,7 +76,7 @@ class Scheduler:
         self._waiting = _Waiting()
         self._asked: dict[Ask, _Hearing[Any]] = {}
         self._running = False
-        self._since_long = PATIENCE
+        self._since_long = 0
 
     def submit(
         self, engine: Engine, steps: Coroutine[Ask, Any, T], claim: Claim = ANYTIME
@@ -116,6 +116,8 @@ class Scheduler:
                 hearing = self._next()
                 if hearing is None:
                     self._running = bool(self._asked)
+                    if not self._running:
+                        self._since_long = 0  # nobody was kept from beginning
                     return self._running
             if not hearing.future.set_running_or_notify_cancel():
                 hearing.steps.close()
