@@ -81,6 +81,20 @@ def test_verbose_json(client: OpenAI, clip: Path) -> None:
     assert first.compression_ratio > 0
 
 
+def test_languages_and_keywords(client: OpenAI, clip: Path) -> None:
+    for languages, name in ((["de", "fr"], {"german", "french"}), (["de", "en"], {"english"})):
+        found = client.audio.transcriptions.create(
+            file=clip,
+            model="whisper-1",
+            response_format="verbose_json",
+            languages=languages,
+            keywords=["Two Cities"],
+        )
+        assert found.language in name
+    with pytest.raises(openai.BadRequestError, match="klingon"):
+        client.audio.transcriptions.create(file=clip, model="whisper-1", languages=["klingon"])
+
+
 def test_words_only_when_they_are_asked_for(client: OpenAI, clip: Path) -> None:
     found = client.audio.transcriptions.create(
         file=clip, model="whisper-1", response_format="verbose_json"

@@ -24,7 +24,7 @@ from auricle.transcript import Transcript, Word
 NAMES = st.sampled_from(
     ["model", "language", "diarize", "speakers", "response_format", "temperature", "stream",
      "prompt", "timestamp_granularities[]", "timestamp_granularities", "encoding", "sample_rate",
-     "known_speaker_names[]", "known_speaker_references[]"]
+     "known_speaker_names[]", "known_speaker_references[]", "languages[]", "keywords[]"]
 )  # fmt: skip
 USUAL = st.sampled_from(
     ["", "base", "whisper-1", "en", "auto", "true", "0", "2", "word", "json", "srt", "-1", "1e9",

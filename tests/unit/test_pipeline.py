@@ -141,6 +141,16 @@ def test_after_enough_windows_the_most_probable_language_is_taken() -> None:
         assert sure == pytest.approx(0.3)
 
 
+def test_the_language_is_found_among_those_that_it_can_be() -> None:
+    heard = [(window(0, 10), {"no": 0.6, "da": 0.3, "sv": 0.1})]
+    language, sure = settle(heard, ["sv", "da"], last=False) or ("", 0.0)
+    assert language == "da"
+    assert sure == pytest.approx(0.75)
+    language, _ = settle(heard, ["yue"], last=False) or ("", 0.0)
+    assert language == "no", "the model does not know any of them"
+    assert settle([(window(0, 10), {"no": 1.0, "da": 0.0})], ["da"], last=True) == ("da", 0.0)
+
+
 def test_the_language_is_found_from_several_windows() -> None:
     engine = FakeEngine(languages=[{"cy": 0.29, "en": 0.28}, {"en": 0.99}, {"en": 0.99}])
     parts = [speech(20), silence(2), speech(25), silence(2), speech(25)]

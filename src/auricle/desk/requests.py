@@ -53,6 +53,8 @@ class TranscriptionRequest:
     """As asked for; ``""`` is the default model."""
     language: str | None = None
     """Whisper's code; None finds it out."""
+    languages: tuple[str, ...] = ()
+    """Codes of those among which it is to be found out; none are all."""
     task: Task = "transcribe"
     prompt: str = ""
     diarize: bool = False

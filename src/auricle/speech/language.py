@@ -18,16 +18,18 @@ SURE = 0.5
 
 
 def settle(
-    heard: Sequence[tuple[Window, dict[str, float]]], *, last: bool
+    heard: Sequence[tuple[Window, dict[str, float]]], among: Sequence[str] = (), *, last: bool
 ) -> tuple[str, float] | None:
-    """Return the language and its probability, or None while more windows should be asked."""
+    """Return the language and its probability, or None while more windows should be asked;
+    ``among`` are those that it can be, unless the model knows none of them."""
     if not heard:
         return None
     votes: Counter[str] = Counter()
     weight = 0.0
     for window, probabilities in heard:
-        weight += window.voiced
-        for language, probability in probabilities.items():
+        possible = {code: probabilities[code] for code in among if code in probabilities}
+        weight += window.voiced * (max(1e-9, sum(possible.values())) if possible else 1.0)
+        for language, probability in (possible or probabilities).items():
             votes[language] += probability * window.voiced  # type: ignore[assignment]
     language, score = votes.most_common(1)[0]
     sure = score / weight

@@ -14,6 +14,8 @@ class SpeechOptions:
 
     language: str | None = None
     """Whisper's code of the language that is spoken; None finds it out."""
+    languages: tuple[str, ...] = ()
+    """Codes of those that can be spoken, where it is to be found out; none are all."""
     task: Task = "transcribe"
     """``translate`` writes English whatever is spoken."""
     prompt: str = ""

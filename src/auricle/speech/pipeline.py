@@ -190,7 +190,7 @@ def _find_language(
             encoded, probabilities = future.result()
             first.append((window, encoded))
             heard.append((window, probabilities))
-        if settled := settle(heard, last=False):
+        if settled := settle(heard, options.languages, last=False):
             return *settled, first
-    language, sure = settle(heard, last=True) or ("en", 0.0)
+    language, sure = settle(heard, options.languages, last=True) or ("en", 0.0)
     return language, sure, first

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import fields
 from functools import partial
-from typing import Any
 
 import msgspec
 from procrastinate import App
@@ -70,7 +68,7 @@ class Tasks:
         job = FileJob(
             name=run.file_name,
             model=run.model,
-            options=_speech(run.options),
+            options=msgspec.convert(run.options, SpeechOptions),
             max_seconds=run.options["max_seconds"],
             raw=msgspec.convert(run.options["raw"], RawAudio | None),
             claim=_claim(run),
@@ -125,7 +123,3 @@ class _Recorder(Watcher):
 def _claim(run: Run) -> Claim:
     priority = Priority.SHORT if is_short(run.duration) else Priority.LONG
     return Claim(priority, run.network if run.account is None else str(run.account))
-
-
-def _speech(options: dict[str, Any]) -> SpeechOptions:
-    return SpeechOptions(**{field.name: options[field.name] for field in fields(SpeechOptions)})

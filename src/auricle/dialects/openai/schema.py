@@ -78,6 +78,8 @@ TRANSCRIPTION_BODY = form(
     {
         **_FIELDS,
         "language": STRING | {"description": "A code; found out without."},
+        "languages[]": array(STRING) | {"description": "Codes among which it is found out."},
+        "keywords[]": array(STRING) | {"description": "Words to listen for."},
         "response_format": choice(*_FORMATS, "diarized_json", default="json"),
         "stream": BOOLEAN | {"default": False, "description": "Server-sent events."},
         "timestamp_granularities[]": array(choice("word", "segment")),

@@ -77,13 +77,19 @@ def to_wanted(form: Form, task: Task) -> Wanted:
     recording = TranscriptionRequest(
         model=form.get("model"),
         language=parse(form.get("language")),
+        languages=_languages(form),
         task=task,
-        prompt=form.get("prompt"),
+        prompt=" ".join(filter(None, [", ".join(form.all("keywords")), form.get("prompt")])),
         diarize=fmt == "diarized_json",
         known=_known(form) if fmt == "diarized_json" else (),
     )
     streams = task == "transcribe" and form.boolean("stream", default=False)
     return Wanted(recording, fmt, "word" in granularities, streams)
+
+
+def _languages(form: Form) -> tuple[str, ...]:
+    found = (parse(code) for code in form.all("languages"))
+    return tuple(dict.fromkeys(code for code in found if code))
 
 
 def _known(form: Form) -> tuple[Reference, ...]:
