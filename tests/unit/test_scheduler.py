@@ -73,6 +73,18 @@ def test_live_comes_before_short_and_short_before_long(
     assert engine.order == [0, 3, 2, 4, 1]
 
 
+def test_where_nothing_was_under_way_long_work_does_not_go_first(engine: Gated) -> None:
+    """Both wait before the thread that drives them looks."""
+    scheduler = Scheduler()
+    scheduler._running = True
+    claims = [Claim(Priority.LONG), Claim(Priority.SHORT)]
+    futures = submit(scheduler, Batched(engine, 1), claims, first=1)
+    engine.gate.set()
+    scheduler._run()
+    assert [future.result(20) for future in futures] == [1, 2]
+    assert engine.order == [2, 1]
+
+
 def test_accounts_take_turns(engine: Gated, blocked: tuple[Scheduler, Batched]) -> None:
     accounts = ["much", "much", "much", "little", "much", "other", "little"]
     claims = [Claim(Priority.LONG, account) for account in accounts]
