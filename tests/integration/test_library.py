@@ -43,7 +43,7 @@ from auricle.core.errors import (
 )
 from auricle.core.settings import Settings
 from auricle.credits import services as credits
-from auricle.desk import Customer, admission, endings
+from auricle.desk import Customer, LiveRequest, admission, endings
 from auricle.jobs import services as jobs
 from auricle.jobs import webhooks
 from auricle.jobs.models import Endpoint, Worker
@@ -51,6 +51,7 @@ from auricle.library import runs
 from auricle.library.models import Segment, Status, Transcript
 from auricle.library.runs import Run, Superseded
 from auricle.library.services import Owner, audio_expired, expired, state_of
+from auricle.media import RawAudio
 from auricle.speech.progress import NOTHING_DONE, Checkpoint
 from auricle.storage import Blobs
 from auricle.text.requests import DIMENSIONS, Embed, Embedded
@@ -260,6 +261,10 @@ def test_nobody_is_let_in_when_nobody_works(worker: str, tmp_path: Path) -> None
     with pytest.raises(Unavailable, match="No transcription worker") as caught:
         admission.admit(here, customer(member()), "sttai", 1000)
     assert caught.value.retry_after == 5
+    # Nor is a model said to be missing that a worker has which is too busy to say that it lives.
+    live = LiveRequest(RawAudio("pcm_s16le", 16_000), "base")
+    with pytest.raises(Unavailable, match="No transcription worker"):
+        admission.begin_live(here, customer(member()), "sttai", live)
     Worker.objects.filter(id=worker).update(beat=timezone.now())
     assert admission.admit(here, customer(member()), "sttai", 1000).max_bytes == 500_000_000
 

@@ -120,8 +120,7 @@ def details(settings: Settings) -> dict[str, Any]:
 
 def admit(settings: Settings, customer: Customer, dialect: str, declared: int | None) -> Admission:
     """Decide, before a body is read, whether to read it; ``declared`` is its length in bytes."""
-    here = node(settings)
-    _refuse_without_worker(here)
+    here = _working(settings)
     if library.queue()["seconds"] > settings.max_queue_hours * 3600:
         raise Unavailable(
             "Too many recordings are waiting. Try again in a minute.", retry_after=QUEUE_RETRY_S
@@ -151,12 +150,15 @@ def model_of(settings: Settings, asked: str, installed: Sequence[str]) -> str:
     return model
 
 
-def _refuse_without_worker(here: Node) -> None:
+def _working(settings: Settings) -> Node:
+    """What can answer now. Raises :class:`Unavailable` where nobody works."""
+    here = node(settings)
     if not here.workers:
         raise Unavailable(
             "No transcription worker is running. Try again in a few seconds.",
             retry_after=NO_WORKER_RETRY_S,
         )
+    return here
 
 
 def refuse_without_room(settings: Settings, declared: int | None) -> None:
@@ -229,7 +231,7 @@ def _enter(customer: Customer, row: Transcript) -> None:
 def admit_live(settings: Settings, customer: Customer) -> None:
     """Decide whether to let somebody begin a live session. Raises :class:`NoCredits`,
     :class:`TooMany` and :class:`Unavailable`."""
-    _refuse_without_worker(node(settings))
+    _working(settings)
     _refuse_beyond(customer)
 
 
@@ -242,9 +244,7 @@ def begin_live(
     Raises :class:`NoCredits`, :class:`TooMany`, :class:`UnknownModel`, :class:`ModelNotInstalled`
     and :class:`Unavailable`.
     """
-    here = node(settings)
-    _refuse_without_worker(here)
-    model = model_of(settings, request.model, here.models)
+    model = model_of(settings, request.model, _working(settings).models)
     silence = timedelta(seconds=settings.worker_timeout_s)
     worker = jobs.speech_worker(silence, jobs.this_machine(), model)
     customer.owner.lock()

@@ -37,8 +37,9 @@ async def take(
     and :class:`BadRequest` for a body that is no form or has no file.
     """
     desk: Desk = request.app.state.desk
-    who, size = (key_of(request), peer_of(request)), declared_size(request)
-    admission = await desk.admit(*who, dialect, size, anonymous=anonymous)
+    admission = await desk.admit(
+        key_of(request), peer_of(request), dialect, declared_size(request), anonymous=anonymous
+    )
     with desk.receive(admission) as upload:
         form = await read_form(request, upload)
         refuse_without_file(form)

@@ -44,8 +44,10 @@ class EngineAccess:
 
     def submit(self, steps: Coroutine[Ask, object, T], *, soon: bool = False) -> Future[T]:
         """Have something done; ``soon`` lets it go before long recordings, this one's rest too."""
-        priority = min(self.claim.priority, Priority.SHORT) if soon else self.claim.priority
-        return self.scheduler.submit(self.engine, steps, replace(self.claim, priority=priority))
+        claim = self.claim
+        if soon:
+            claim = replace(claim, priority=min(claim.priority, Priority.SHORT))
+        return self.scheduler.submit(self.engine, steps, claim)
 
 
 def transcribe(
