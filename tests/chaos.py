@@ -1,6 +1,6 @@
 """Load and kills: clients that send until they are answered, while everything is killed.
 
-Used by the tests (two dozen kills) and by the bench (a thousand).
+Used by the tests (a dozen kills) and by the bench (a thousand).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from processes import Installation, auricle, environment, eventually
 from throughput import measure
 from uploads import SlowUpload
 
-KILLS = 24
+KILLS = 12
 SEED = 1
 USED_UP = {"error": "No credits remaining. Upgrade your plan."}
 

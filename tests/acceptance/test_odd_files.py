@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def test_every_odd_file_is_transcribed_or_refused_in_words(
 ) -> None:
     worker = server.worker_pid()
     odd = [item for item in manifest if item["category"] == "odd"]
-    answers = {item["path"]: ask(server, speech_set / item["path"]) for item in odd}
+    with ThreadPoolExecutor(4) as pool:
+        asked = pool.map(lambda item: ask(server, speech_set / item["path"]), odd)
+        answers = dict(zip([item["path"] for item in odd], asked, strict=True))
     complaints = {item["path"]: complaint(item, answers[item["path"]]) for item in odd}
     assert {path: words for path, words in complaints.items() if words} == {}
     clear = [item for item in odd if item["text"] and not item.get("expect")]

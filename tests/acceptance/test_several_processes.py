@@ -370,7 +370,7 @@ def test_it_runs_on_the_postgresql_of_debian(
 ) -> None:
     if not DEBIAN.exists():
         pytest.skip(f"PostgreSQL 15 of Debian is not at {DEBIAN}")
-    with site(tmp_path, models_dir, DEBIAN, processes=2) as found:
+    with site(tmp_path, models_dir, DEBIAN, processes=1) as found:
         [(version,)] = found.query("SHOW server_version_num")
         assert version.startswith("15")
         transcribes(found, found.customer("paid"), talks)

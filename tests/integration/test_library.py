@@ -328,9 +328,11 @@ def test_whoever_takes_over_goes_on_where_the_other_stopped(worker: str) -> None
     runs.keep(first, batch(20, "one", "two"))
     runs.keep(first, batch(40, "three"))
     runs.keep(first, batch(40, "three"))
+    # Live: what was told first and what a flush then brings end at the same sample.
+    runs.keep(first, replace(batch(40, "four"), windows=5))
     second = claimed(row, worker)
-    assert [word.bare for word in second.resume.words] == ["one", "two", "three"]
-    assert (second.resume.done, second.resume.windows, second.resume.language) == (40, 4, "en")
+    assert [word.bare for word in second.resume.words] == ["one", "two", "three", "four"]
+    assert (second.resume.done, second.resume.windows, second.resume.language) == (40, 5, "en")
     assert second.options == first.options
     for late in (
         lambda: runs.keep(first, batch(60, "four")),

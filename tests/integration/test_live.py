@@ -174,36 +174,26 @@ def test_a_transcript_that_is_deleted_meanwhile_ends_its_session(
     assert ask(quick, "transcripts/", headers)["results"] == []
 
 
-def test_what_a_killed_worker_has_kept_is_stored(own: Callable[..., Server], speech: bytes) -> None:
-    server = own()
-    with session(server) as socket:
-        socket.send(speech[: len(speech) // 3] + bytes(2 * 16_000))
-        said = until_words(socket)
-        time.sleep(1)  # a pause: what was said is kept
-        os.kill(server.worker_pid(), signal.SIGKILL)
-        assert "Try again" in until_closed(socket)["error"]
-
-    def stored() -> bool:
-        [row] = ask(server, "transcripts/")["results"]
-        return said.split()[0] in json.dumps(ask(server, f"transcripts/{row['slug']}/"))
-
-    eventually(stored, 40)
-
-
-def test_what_a_killed_server_was_told_is_stored(own: Callable[..., Server], speech: bytes) -> None:
+@pytest.mark.parametrize("killed", ["worker", "server"])
+def test_what_was_told_before_a_kill_is_stored(
+    own: Callable[..., Server], speech: bytes, killed: str
+) -> None:
     server = own()
     with session(server) as socket:
         socket.send(speech[: len(speech) // 3])
         said = until_words(socket)
-        server.process.kill()
-        server.process.wait(20)
-    again = own()
+        if killed == "worker":
+            os.kill(server.worker_pid(), signal.SIGKILL)
+            assert "Try again" in until_closed(socket)["error"]
+        else:
+            server.process.kill()
+            server.process.wait(20)
+    again = server if killed == "worker" else own()
+    again.key = server.key
 
     def stored() -> bool:
-        rows = httpx.get(f"{again.url}/api/v1/transcripts/", headers=server.auth).json()["results"]
-        [row] = rows
-        url = f"{again.url}/api/v1/transcripts/{row['slug']}/"
-        return said.split()[0] in httpx.get(url, headers=server.auth).text
+        [row] = ask(again, "transcripts/")["results"]
+        return said in ask(again, f"transcripts/{row['slug']}/")["text"]
 
     eventually(stored, 40)
 

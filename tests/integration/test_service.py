@@ -8,7 +8,7 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,26 +197,7 @@ def test_odd_requests_are_answered_in_words(
 # ------------------------------------------------------------------ limits
 
 
-def test_three_a_day_without_a_key_and_nothing_is_kept(
-    tmp_path: Path, models_dir: Path, samples: tuple[Any, int]
-) -> None:
-    running = start_server(tmp_path, models_dir, engine="fake")
-    try:
-        for _ in range(3):
-            assert transcribe(running, clip(samples)).status_code == 200
-        refused = transcribe(running, clip(samples))
-        assert refused.status_code == 429
-        assert int(refused.headers["Retry-After"]) > 0
-        assert "sign up" in refused.json()["error"]
-        health = httpx.get(f"{running.url}/health", headers=running.auth).json()
-        assert health["queue"]["waiting"] == health["queue"]["running"] == 0
-        assert list((tmp_path / "blobs").iterdir()) == []
-        assert transcribe(running, clip(samples), running.auth).status_code == 200
-    finally:
-        stop_server(running)
-
-
-def test_this_machine_can_be_trusted_but_nobody_behind_a_proxy(
+def test_three_a_day_without_a_key_but_on_this_machine_if_it_is_trusted(
     tmp_path: Path, models_dir: Path, samples: tuple[Any, int]
 ) -> None:
     running = start_server(tmp_path, models_dir, engine="fake", trust_loopback="1")
@@ -226,7 +207,15 @@ def test_this_machine_can_be_trusted_but_nobody_behind_a_proxy(
         forwarded = {"X-Forwarded-For": "127.0.0.1"}
         for _ in range(3):
             assert transcribe(running, clip(samples), forwarded).status_code == 200
-        assert transcribe(running, clip(samples), forwarded).status_code == 429
+        refused = transcribe(running, clip(samples), forwarded)
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 0
+        assert "sign up" in refused.json()["error"]
+        health = httpx.get(f"{running.url}/health", headers=running.auth).json()
+        assert health["queue"]["waiting"] == health["queue"]["running"] == 0
+        assert list((tmp_path / "blobs").iterdir()) == []
+        known = forwarded | running.auth
+        assert transcribe(running, clip(samples), known).status_code == 200
     finally:
         stop_server(running)
 
@@ -358,31 +347,14 @@ def inbox() -> Iterator[Inbox]:
     made.server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def hooking(
-    tmp_path_factory: pytest.TempPathFactory, models_dir: Path
-) -> Iterator[Callable[[str], Server]]:
-    """A server that may contact a port of this machine."""
-    running: list[Server] = []
-
-    def start(allow: str) -> Server:
-        folder = tmp_path_factory.mktemp("hooks")
-        running.append(start_server(folder, models_dir, engine="fake", url_allow_hosts=allow))
-        return running[-1]
-
-    yield start
-    for server in running:
-        stop_server(server)
-
-
 def test_webhooks_are_signed_and_tried_again(
-    hooking: Callable[[str], Server], inbox: Inbox, samples: tuple[Any, int]
+    quick: Server, inbox: Inbox, samples: tuple[Any, int]
 ) -> None:
-    server = hooking(f"127.0.0.1:{inbox.server.server_port}")
-    client = api(server, server.auth)
+    auth = quick.cast("hooked", minutes=10)
+    client = api(quick, auth)
     inbox.failures = 1
     hook = client.post("webhooks/", json={"url": inbox.url}).json()
-    assert transcribe(server, clip(samples), server.auth).status_code == 200
+    assert transcribe(quick, clip(samples), auth).status_code == 200
     eventually(lambda: len(inbox.seen) == 2, "a second attempt", 20)
     (first, _body), (second, _) = inbox.seen
     assert first["webhook-id"] == second["webhook-id"]
@@ -397,14 +369,11 @@ def test_webhooks_are_signed_and_tried_again(
     row = client.get(log).json()["results"][0]
     assert (row["attempts"], row["status"], row["error"]) == (2, 204, "")
     client.patch(f"webhooks/{hook['id']}/", json={"disabled": True})
-    assert transcribe(server, clip(samples), server.auth).status_code == 200
+    assert transcribe(quick, clip(samples), auth).status_code == 200
     assert client.get(log).json()["count"] == 1
 
 
-def test_webhooks_do_not_reach_into_the_house(
-    hooking: Callable[[str], Server], inbox: Inbox, samples: tuple[Any, int]
-) -> None:
-    server = hooking("")
+def test_webhooks_do_not_reach_into_the_house(server: Server, inbox: Inbox) -> None:
     client = api(server, server.auth)
     hook = client.post("webhooks/", json={"url": inbox.url}).json()
     client.post(f"webhooks/{hook['id']}/test/")
@@ -478,16 +447,6 @@ def test_weak_and_taken_are_refused(quick: Server) -> None:
         )
         assert "too short" in page.text
         assert person.get("/settings/keys/").url.path == "/accounts/login/"
-
-
-def test_sign_up_can_be_closed(tmp_path: Path, models_dir: Path) -> None:
-    running = start_server(tmp_path, models_dir, engine="fake", signup="closed")
-    try:
-        page = httpx.get(f"{running.url}/accounts/signup/")
-        assert "password1" not in page.text
-        assert "clos" in page.text.lower()
-    finally:
-        stop_server(running)
 
 
 @pytest.fixture
@@ -685,10 +644,11 @@ def test_every_answer_carries_an_id_that_the_log_knows(quick: Server) -> None:
     )
 
 
-def test_logs_can_be_json_and_pages_call_from_elsewhere(tmp_path: Path, models_dir: Path) -> None:
-    running = start_server(
-        tmp_path, models_dir, engine="fake", log_format="json", cors_origins="https://app.example"
-    )
+def test_logs_can_be_json_pages_call_from_elsewhere_and_sign_up_be_closed(
+    tmp_path: Path, models_dir: Path
+) -> None:
+    settings = {"log_format": "json", "cors_origins": "https://app.example", "signup": "closed"}
+    running = start_server(tmp_path, models_dir, engine="fake", **settings)
     try:
         asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST",
                  "Access-Control-Request-Headers": "authorization"}  # fmt: skip
@@ -699,6 +659,9 @@ def test_logs_can_be_json_and_pages_call_from_elsewhere(tmp_path: Path, models_d
         assert "Access-Control-Allow-Origin" not in answer.headers
         lines = [json.loads(line) for line in running.lines if line.startswith("{")]
         assert {"time", "level", "logger", "message", "process"} <= set(lines[0])
+        page = httpx.get(f"{running.url}/accounts/signup/")
+        assert "password1" not in page.text
+        assert "clos" in page.text.lower()
     finally:
         stop_server(running)
 

@@ -110,7 +110,7 @@ def keep(run: Run, checkpoint: Checkpoint) -> None:
     Keeping the same batch twice keeps it once.
     """
     row = _held(run)
-    if checkpoint.done <= row.seconds_done:
+    if (checkpoint.done, checkpoint.windows) <= (row.seconds_done, row.windows_done):
         return
     Batch.objects.create(
         transcript=row,

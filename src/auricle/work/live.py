@@ -62,8 +62,8 @@ PAUSED_S = 2.0
 STALLED_S = 6.0
 """The same within speech: the line or the caller is held up, and a word ought not to be cut."""
 
-KEEP_S = 2.0
-"""How often words are kept while somebody speaks without a pause."""
+KEEP_AGAIN_S = 10.0
+"""Seconds without another try at keeping words after the database was away."""
 
 STALLED = "stalled"
 
@@ -137,7 +137,7 @@ class _Book:
     end: float = 0.0
     """Seconds of sound that were heard."""
     _kept: int = 0
-    _kept_at: float = 0.0
+    _keep_from: float = 0.0
     _looks: int = 0
     _minutes: int = 1
 
@@ -147,17 +147,18 @@ class _Book:
         self._looks += 1
         self.language, self.probability = session.language, session.probability
 
-    async def keep(self, *, paused: bool) -> None:
-        """Keep what is new, now and then. While the database is away, it is kept later."""
-        due = paused or self.end - self._kept_at >= KEEP_S
-        if not due or self._kept == len(self.words):
+    async def keep(self) -> None:
+        """Keep what is new, before anybody is told: what was told outlives this process. While the
+        database is away, it is kept later."""
+        if self._kept == len(self.words) or time.monotonic() < self._keep_from:
             return
-        new, self._kept_at = tuple(self.words[self._kept :]), self.end
+        new = tuple(self.words[self._kept :])
         checkpoint = Checkpoint(self.end, self._looks, new, self.language, self.probability)
         try:
             await db.run(runs.keep, self.run, checkpoint)
             self._kept += len(new)
         except Unavailable as error:
+            self._keep_from = time.monotonic() + KEEP_AGAIN_S
             log.warning("words are kept later: %s", error.message)
 
     async def pay(self) -> None:
@@ -376,8 +377,8 @@ class _Hearing:
         if self._labels is not None and words:
             words = await asyncio.to_thread(self._labels.of, words)
         self._book.add(words, self._session)
+        await self._book.keep()
         await self._emit(self._spoken(words=words, partial=update.partial))
-        await self._book.keep(paused=update.state == "silent")
 
     async def _mind_the_gap(self) -> None:
         """Say that the machine does not keep up, and end what it cannot catch up with.
