@@ -110,7 +110,7 @@ def encode(frames: Any, layers: Any, gates: Any) -> None:
     for frame in range(count + 1):
         first[6 * frame] = f32(0)
         first[6 * frame + 5] = f32(0)
-    second = np.zeros((3 * count + 2 * MORE, NARROW), np.float32)
+    second = np.zeros((3 * (count + MORE), NARROW), np.float32)
     products(first.ctypes.data, 2 * wide, 3 * count, two, second.ctypes.data, narrow)
     rectify(second.ctypes.data, second.size)
     third = np.zeros((count + MORE, NARROW), np.float32)

@@ -91,7 +91,8 @@ def quantised(states: Any, gamma: Any, beta: Any) -> Any:
         shifts[n] = beta[n] - mean * factors[n]
     out = np.full((frames + MORE, channels), np.uint8(128))
     scales = np.zeros(frames + MORE, np.float32)
-    room = np.empty(channels, np.float32)
+    # Four vectors are quantised at a time. What they write beyond a row, the next one replaces.
+    room = np.zeros(-(-channels // (4 * LANES)) * 4 * LANES, np.float32)
     for frame in range(frames):
         scales[frame] = leaked(
             states.ctypes.data + frame * 4 * channels,
@@ -113,12 +114,13 @@ def convolve(given: Any, scales: Any, taps: Any, out: Any) -> None:
     room = np.empty((ROWS, PANEL), np.float32)
     for first in range(0, pooled, ROWS // THIRD):
         count = min(ROWS // THIRD, pooled - first)
+        rows = -(-count * THIRD // TILE) * TILE  # whole tiles, so that none is added twice
         for tap in range(TAPS):
             begin = first * THIRD + tap
             linear_of_rows(
                 given.ctypes.data + begin * width,
                 width,
-                count * THIRD,
+                rows,
                 scales.ctypes.data + 4 * begin,
                 taps[tap],
                 0,
