@@ -163,15 +163,12 @@ class LiveSession:
         if not self._spans:
             self._let_go()
             return None
-        ended, covered = self._ended, self._covered
-        drafted = self._silence >= self.timing.eager and not covered
+        ended, drafted = self._ended, self.drafting
         grown = self.state == "speaking" and self.end - self._looked >= STEP_S
-        if not self.language and not ended and self._heard() < FIRST_S:
-            return None
-        if ended and covered:
+        if ended and self._covered:
             assert self._draft is not None
             return _already(self._draft)
-        if not (ended or drafted or grown):
+        if not (self._enough and (ended or drafted or grown)):
             return None
         self._looked = self.end
         return self._look(self._window(), ended=ended or drafted)
@@ -198,6 +195,17 @@ class LiveSession:
         self.partial = "" if ended else "".join(word.text for word in rest.words)
         self._note_state()
         return Update(committed, self.partial, self.state)
+
+    @property
+    def drafting(self) -> bool:
+        """Whether the speaker has paused, and :meth:`look` is about to hear how it sounds whole."""
+        paused = bool(self._spans) and self._silence >= self.timing.eager
+        return paused and self._enough and not self._covered
+
+    @property
+    def _enough(self) -> bool:
+        """Whether there is enough to look at: the language has to be found, too."""
+        return bool(self.language) or self._ended or self._heard() >= FIRST_S
 
     @property
     def _silence(self) -> float:

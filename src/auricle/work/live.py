@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -64,6 +64,9 @@ STALLED_S = 6.0
 
 KEEP_AGAIN_S = 10.0
 """Seconds without another try at keeping words after the database was away."""
+
+GRACE_S = 0.5
+"""Seconds more: when this process has stood still, what was sent meanwhile comes right after."""
 
 STALLED = "stalled"
 
@@ -329,11 +332,10 @@ class _Hearing:
         """What comes next; a caller who falls silent by sending nothing has paused, too."""
         if self._session.state == "silent":
             return await self._inbox.take()
-        patience = PAUSED_S if self._session.state == "pausing" else STALLED_S
-        try:
-            return await asyncio.wait_for(self._inbox.take(), patience)
-        except TimeoutError:
-            return STALLED
+        for patience in (PAUSED_S if self._session.state == "pausing" else STALLED_S, GRACE_S):
+            with suppress(TimeoutError):
+                return await asyncio.wait_for(self._inbox.take(), patience)
+        return STALLED
 
     async def _obey(self, item: str | Timing) -> None:
         if isinstance(item, Timing):
@@ -356,7 +358,8 @@ class _Hearing:
             await feeding  # the thread goes on with the session, which is for one at a time
             raise
         self._book.end = self._session.end
-        if self._session.state != self._told_state:
+        # A pause is told with what it makes known: who answers eagerly answers that.
+        if self._session.state != self._told_state and not self._session.drafting:
             await self._emit(self._spoken())
 
     async def _look(self) -> None:

@@ -16,6 +16,7 @@ from typing import IO
 
 import procrastinate
 import psutil
+from django.db import transaction
 from procrastinate.contrib.django import app as jobs_app
 from procrastinate.worker import Worker as JobEngine
 
@@ -206,11 +207,15 @@ class _Worker:
 
     def _tell(self) -> None:
         silence = timedelta(seconds=self._silence)
-        jobs.register(self._info, self._stats())
-        runs.beat(self._attempts.running)
-        jobs.forget_dead(silence)
-        jobs.rescue_chores(silence)
-        if rescued := endings.rescue(silence):
+        # One transaction has one clock: however long this process stands still in between, what it
+        # works on is not taken for abandoned.
+        with transaction.atomic():
+            jobs.register(self._info, self._stats())
+            runs.beat(self._attempts.running)
+            jobs.forget_dead(silence)
+            jobs.rescue_chores(silence)
+            rescued = endings.rescue(silence)
+        if rescued:
             log.warning("%d recordings of dead workers go on", rescued)
         self._beating = self._engines_beat(silence)
 
