@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> ASGIApp:
 def create_apis(settings: Settings, desk: Desk) -> dict[str, FastAPI]:
     """The applications of the data plane, by name."""
     return {
-        "sttai": sttai.create_app(desk),
+        "sttai": sttai.create_app(desk, cumulative=settings.stream_cumulative),
         "openai": openai.create_app(desk),
         "cartesia": cartesia.create_app(desk),
         "sttcn": sttcn.create_app(desk, settings.sync_minutes),

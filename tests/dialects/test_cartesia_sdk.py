@@ -192,7 +192,7 @@ def test_get_status(client: Cartesia) -> None:
 def test_an_access_token_is_good_for_what_it_was_made_for(
     client: Cartesia, server: Server, clip: Path
 ) -> None:
-    token = client.access_token.create(grants={"stt": True}, expires_in=60).token
+    token = client.access_token.create(grants={"stt": True, "tts": None}, expires_in=60).token
     guest = Cartesia(token=token, base_url=server.url, max_retries=0)
     assert BEST in guest.stt.transcribe(file=clip, model="ink-whisper").text
     query = httpx.post(

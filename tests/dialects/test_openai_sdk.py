@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import openai
 import pytest
 import srt
 import webvtt
+from cartesia import Cartesia
 from openai import AsyncOpenAI, OpenAI
 
 from conftest import Server, start_server, stop_server
@@ -161,8 +163,8 @@ def test_a_stream_of_who_said_what(server: Server, clip: Path) -> None:
 
 @pytest.fixture
 def slow(tmp_path: Path, models_dir: Path) -> Iterator[Server]:
-    """A server that takes a fifth of a second for each window."""
-    running = start_server(tmp_path / "slow", models_dir, engine="fake:0.2")
+    """A server that takes half a second for each window."""
+    running = start_server(tmp_path / "slow", models_dir, engine="fake:0.5")
     yield running
     stop_server(running)
 
@@ -181,6 +183,21 @@ def test_a_stream_tells_the_words_while_the_rest_is_being_heard(
     assert len(deltas) > 1
     assert events[-1].type == "transcript.text.done"
     assert "".join(deltas) == events[-1].text
+
+
+def test_clients_that_hang_up_in_silence_are_kept_waiting(
+    slow: Server, recording: Path, tmp_path: Path
+) -> None:
+    """Two minutes take longer than this one is willing to wait; JSON may begin with blanks."""
+    samples, rate = read_wav(recording)
+    long = tmp_path / "long.wav"
+    long.write_bytes(wav(np.tile(samples, 3), rate=rate))
+    patience = httpx.Timeout(60, read=6)
+    client = Cartesia(api_key=slow.key, base_url=slow.url, max_retries=0, timeout=patience)
+    began = time.monotonic()
+    found = client.stt.transcribe(file=long, model="ink-whisper")
+    assert time.monotonic() - began > 6
+    assert found.text.startswith("Window number ")
 
 
 def test_a_recording_that_fails_is_no_stream(server: Server) -> None:

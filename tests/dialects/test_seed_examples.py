@@ -197,7 +197,7 @@ def test_the_browser_example_hears_a_microphone(
         tab.on("console", lambda message: said.append(message.text))
         tab.on("pageerror", lambda error: said.append(f"error: {error}"))
         tab.goto(f"{url}/page.html")
-        for _ in range(120):
+        for _ in range(360):
             tab.wait_for_timeout(500)
             if any("times" in line for line in said if line.startswith("Final:")):
                 break

@@ -207,8 +207,25 @@ def test_a_body_that_is_no_json_is_refused(texts: Server) -> None:
     assert (found.status_code, list(found.json())) == (400, ["error"])
 
 
+def test_tokens_are_embedded_as_their_text(texts: Server) -> None:
+    """What LangChain sends instead of text: cl100k_base's tokens."""
+    client = OpenAI(api_key=texts.key, base_url=f"{texts.url}/v1", max_retries=0)
+    model, text, tokens = "text-embedding-3-small", "Hello wörld", [9906, 289, 9603, 509]
+    for given in (tokens, [tokens], text):
+        found = client.embeddings.create(model=model, input=given)
+        assert len(found.data) == 1
+        if given is tokens:
+            wanted = found.data[0].embedding
+        assert np.allclose(found.data[0].embedding, wanted, atol=1e-6)
+
+
 def test_embeddings_have_openais_errors(texts: Server) -> None:
-    for body in ({"model": "all-minilm-l6-v2", "input": [[1, 2]]}, {"model": "nope", "input": "a"}):
+    mini: dict[str, Any] = {"model": "all-minilm-l6-v2"}
+    for body in (
+        mini | {"input": [[-1]]}, mini | {"input": [[10**6]]}, mini | {"input": [10**30]},
+        mini | {"input": [[]]}, mini | {"input": [[1], "a"]}, mini | {"input": ["a", [1]]},
+        mini | {"input": [1, "a"]}, {"model": "nope", "input": "a"},
+    ):  # fmt: skip
         found = post(texts, "/v1/embeddings", body)
         assert found.status_code == 400
         assert found.json()["error"]["message"]

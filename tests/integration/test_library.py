@@ -38,12 +38,13 @@ from auricle.core.errors import (
     Internal,
     NoCredits,
     TooLarge,
+    TooLong,
     TooMany,
     Unavailable,
 )
 from auricle.core.settings import Settings
 from auricle.credits import services as credits
-from auricle.desk import Customer, LiveRequest, admission, endings
+from auricle.desk import Admission, Customer, LiveRequest, admission, endings
 from auricle.jobs import services as jobs
 from auricle.jobs import webhooks
 from auricle.jobs.models import Endpoint, Worker
@@ -95,7 +96,7 @@ def accept(who: Customer, duration: float = 65.0, **fields: object) -> Transcrip
         **fields,
     )
     with transaction.atomic():
-        return admission.accept(who, row)
+        return admission.accept(Admission(who, "sttai"), row)
 
 
 @pytest.fixture(scope="module")
@@ -184,18 +185,32 @@ def test_without_a_key_three_a_day_and_failures_do_not_count(worker: str) -> Non
 def test_the_same_upload_is_joined_and_paid_once() -> None:
     user = member()
     first = accept(customer(user), duration=60)
-    again = Transcript(
-        account=user.account, dialect="sttai", options={}, model="base", duration=60,
-        fingerprint=first.fingerprint,
-    )  # fmt: skip
-    assert admission.accept(customer(user), again) == first
+
+    def again(*, retry: bool = False) -> Transcript:
+        row = Transcript(
+            account=user.account, dialect="sttai", options={}, model="base", duration=60,
+            fingerprint=first.fingerprint,
+        )  # fmt: skip
+        return admission.accept(Admission(customer(user), "sttai", again=retry), row)
+
+    assert again() == first
     assert credits.balance(user.account_id or 0, 600) == 599
     endings.fail(first.pk, Internal("broken"))
-    again = Transcript(
+    first = again()
+    endings.fail(first.pk, TooLong("longer than it said"))
+    assert again(retry=True) == first, "who only tries again is told why it failed"
+    assert again() != first, "a failed one is tried again"
+
+
+def test_what_failed_for_no_fault_of_the_recording_is_tried_again_by_a_retry() -> None:
+    user = member()
+    first = accept(customer(user))
+    endings.fail(first.pk, Internal("broken"))
+    row = Transcript(
         account=user.account, dialect="sttai", options={}, model="base", duration=60,
         fingerprint=first.fingerprint,
     )  # fmt: skip
-    assert admission.accept(customer(user), again) != first, "a failed one is tried again"
+    assert admission.accept(Admission(customer(user), "sttai", again=True), row) != first
 
 
 def test_a_stranger_who_sends_the_same_bytes_gets_a_transcript_of_their_own() -> None:
@@ -205,7 +220,7 @@ def test_a_stranger_who_sends_the_same_bytes_gets_a_transcript_of_their_own() ->
         account=stranger.account, dialect="sttai", options={}, model="base", duration=60,
         fingerprint=first.fingerprint,
     )  # fmt: skip
-    assert admission.accept(customer(stranger), again) != first
+    assert admission.accept(Admission(customer(stranger), "sttai"), again) != first
 
 
 def test_a_recording_that_is_longer_than_it_said_is_paid_in_full(worker: str) -> None:
@@ -538,6 +553,7 @@ def test_lists_are_filtered_and_paged(worker: str) -> None:
     for filters, count in [
         ({"language": "en"}, 3), ({"language": "English"}, 3), ({"language": "de"}, 0),
         ({"date_from": "2020-01-01"}, 5), ({"date_to": "2020-01-01"}, 0), ({"limit": "0"}, 5),
+        ({"date": "2020-01-01"}, 0),
     ]:  # fmt: skip
         assert api.get("/api/v1/transcripts/", filters).json()["count"] == count
     for filters in ({"status": "lost"}, {"language": "klingon"}, {"date_from": "yesterday"}):

@@ -99,6 +99,24 @@ def test_texts_are_deltas_with_their_blanks() -> None:
     assert kinds(texts.end()) == ["done"]
 
 
+def test_durations_of_texts_add_up_to_the_sound_that_was_heard() -> None:
+    """LiveKit's agents add them up, over interim texts, too, to know when speech has ended."""
+    texts = Texts("en")
+    found = texts.of(spoken("a", " b", end=1.5)) + texts.of(spoken(partial=" b c", end=2.0))
+    found += texts.of(spoken("b c", end=3.25))
+    assert [message.get("duration", 0) for message in found] == [1.5, 0, 0, 1.75]
+
+
+def test_errors_have_a_text_where_every_message_has_one() -> None:
+    """A callback of STT.ai's Python SDK that reads it would hide the error otherwise."""
+    messages = Messages(cumulative=True, always=True)
+    messages.of(spoken("It was"))
+    assert messages.error(BadRequest("No.")) == {
+        "type": "error", "error": "No.", "code": 400, "text": "It was", "partial": "",
+    }  # fmt: skip
+    assert "text" not in Messages(cumulative=False).error(BadRequest("No."))
+
+
 def test_turns() -> None:
     turns = Turns()
     assert kinds(turns.begin()) == ["connected"]
@@ -169,6 +187,7 @@ def test_configurations() -> None:
     assert (config.request.listening.language, config.request.diarize) == ("en", True)
     assert config.cumulative
     assert to_config({}).request.listening.language is None
-    for wrong in ({"model": 5}, {"language": None}, {"cumulative": "perhaps"}):
+    assert to_config({"model": None, "language": None, "cumulative": None}) == to_config({})
+    for wrong in ({"model": 5}, {"language": ["en"]}, {"cumulative": "perhaps"}):
         with pytest.raises(BadRequest):
             to_config(wrong)

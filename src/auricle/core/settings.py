@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     """Whether requests for a cloned voice must say ``consent=true``: that whoever speaks in the
     reference agrees."""
 
+    stream_cumulative: bool = False
+    """Whether a text of STT.ai's live stream is all that was said in the session, for clients that
+    show the newest alone; they can ask for it themselves, too (``"cumulative": true``)."""
+
     sync_minutes: PositiveInt = 30
     """Minutes of audio beyond which speech-to-text.cn's synchronous call refers to the other."""
 

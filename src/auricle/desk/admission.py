@@ -205,13 +205,15 @@ def fingerprint(content: str, model: str, request: TranscriptionRequest) -> str:
     return sha256(msgspec.json.encode([content, model, request])).hexdigest()
 
 
-def accept(customer: Customer, row: Transcript) -> Transcript:
+def accept(admission: Admission, row: Transcript) -> Transcript:
     """Write the row, reserve its credits and queue its job; or find the one that it repeats.
 
     To be called in a transaction. Raises :class:`NoCredits` and :class:`TooMany`.
     """
+    customer = admission.customer
     customer.owner.lock()
-    if (earlier := library.resent(customer.owner, row.fingerprint)) is not None:
+    earlier = library.resent(customer.owner, row.fingerprint, failed=admission.again)
+    if earlier is not None:
         return earlier
     _refuse_beyond(customer)
     _enter(customer, row)

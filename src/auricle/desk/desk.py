@@ -183,7 +183,7 @@ class Desk:
         row = rules.new_row(admission, model, request, upload.sha256)
         row.title, row.file_name = stem(upload.name), upload.name[-300:]
         row.duration, row.size, row.blob = duration, upload.size, new_id()
-        return _ticket(await self._accept(customer, upload, row))
+        return _ticket(await self._accept(admission, upload, row))
 
     async def submit_url(
         self, admission: Admission, url: str, request: TranscriptionRequest
@@ -200,7 +200,7 @@ class Desk:
             await asyncio.to_thread(self._guard.check, url, LOOK_UP_S)
         row = rules.new_row(admission, model, request, f"url {url}")
         row.status, row.source = Status.DOWNLOADING, url
-        return _ticket(await db.run(_accept, admission.customer, row))
+        return _ticket(await db.run(_accept, admission, row))
 
     async def report(self, customer: Customer, task: UUID) -> Report:
         """Where a recording of theirs stands. Raises :class:`NotFound`."""
@@ -297,10 +297,10 @@ class Desk:
                 found = await asyncio.to_thread(self._media.probe, file, upload.name, raw)
         return max(0.0, found.duration or 0.0)
 
-    async def _accept(self, customer: Customer, upload: Upload, row: Row) -> Row:
+    async def _accept(self, admission: Admission, upload: Upload, row: Row) -> Row:
         await asyncio.to_thread(self._blobs.put, upload.path, row.blob)
         try:
-            accepted = await db.run(_accept, customer, row)
+            accepted = await db.run(_accept, admission, row)
         except Unavailable:
             # After a broken connection nobody knows whether the row was kept: the recording stays,
             # and is swept up later if nobody wants it.
@@ -314,8 +314,8 @@ class Desk:
 
 
 @transaction.atomic
-def _accept(customer: Customer, row: Row) -> Row:
-    return rules.accept(customer, row)
+def _accept(admission: Admission, row: Row) -> Row:
+    return rules.accept(admission, row)
 
 
 def _ticket(row: Row) -> Ticket:

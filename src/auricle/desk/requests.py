@@ -88,6 +88,8 @@ class Admission:
     dialect: str
     models: tuple[str, ...] = ()
     """Ids of the models that can transcribe it now."""
+    again: bool = False
+    """Whether the client says that it has sent this before: then it is told what became of it."""
 
     @property
     def max_bytes(self) -> int:

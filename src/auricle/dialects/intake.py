@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from auricle.core.errors import BadRequest, Cancelled, TooLarge
 from auricle.desk import Desk, Ticket, TranscriptionRequest
-from auricle.dialects.connection import key_of, peer_of
+from auricle.dialects.connection import is_retry, key_of, peer_of
 from auricle.dialects.multipart import Form, declared_size, read_form
 
 MOST_JSON = 64_000
@@ -40,6 +41,7 @@ async def take(
     admission = await desk.admit(
         key_of(request), peer_of(request), dialect, declared_size(request), anonymous=anonymous
     )
+    admission = replace(admission, again=is_retry(request))
     with desk.receive(admission) as upload:
         form = await read_form(request, upload)
         refuse_without_file(form)

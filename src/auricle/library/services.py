@@ -26,7 +26,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
-from auricle.core.errors import AuricleError, BadRequest, from_code
+from auricle.core.errors import AuricleError, BadRequest, Internal, from_code
 from auricle.library.models import UNFINISHED, Batch, Segment, Status, Transcript
 from auricle.library.words import to_word
 from auricle.transcript import Word
@@ -37,6 +37,9 @@ WINDOW_S = 29.0
 
 RESENT_WITHIN = timedelta(hours=1)
 """How long the same upload joins the transcript that it has led to."""
+
+FAILED_WITHIN = timedelta(minutes=10)
+"""How long a client that sends the same again by itself is told why it failed."""
 
 MOST_WORDS = 10
 """Words of a search; each is a look through the library."""
@@ -122,9 +125,12 @@ def unfinished(owner: Owner) -> int:
     return owner.rows().filter(status__in=UNFINISHED).count()
 
 
-def resent(owner: Owner, fingerprint: str) -> Transcript | None:
-    """What the same upload has led to within the last hour, unless it failed."""
-    return _recent(owner).filter(fingerprint=fingerprint).exclude(status=Status.FAILED).first()
+def resent(owner: Owner, fingerprint: str, *, failed: bool = False) -> Transcript | None:
+    """What the same upload has led to within the last hour. Not what failed; but with ``failed``,
+    what failed just now and would again."""
+    rows = _recent(owner).filter(fingerprint=fingerprint)
+    tried_again = Q(finished__lt=Now() - FAILED_WITHIN) | Q(reason=Internal.code)
+    return rows.exclude(Q(status=Status.FAILED) & (tried_again if failed else Q())).first()
 
 
 def may_be_resent(owner: Owner, body_bytes: int | None, form_bytes: int) -> bool:

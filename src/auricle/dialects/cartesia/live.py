@@ -66,6 +66,7 @@ class Texts:
     language: str
     """As it was asked for."""
     _shown: str = ""
+    _final: float = 0.0
 
     def begin(self) -> list[dict[str, Any]]:
         return []
@@ -78,8 +79,10 @@ class Texts:
                 for word in spoken.committed
             ]
             text = "".join(word.text for word in spoken.committed)
-            found.append(self._transcript(text, spoken, final=True) | {"words": rows})
-            self._shown = ""
+            # LiveKit's agents add these up, over all messages: interim ones must not have any.
+            said = {"duration": round(spoken.end - self._final, 3), "words": rows}
+            found.append(self._transcript(text, spoken, final=True) | said)
+            self._shown, self._final = "", spoken.end
         if spoken.partial != self._shown:
             self._shown = spoken.partial
             found.append(self._transcript(spoken.partial, spoken, final=False))
@@ -95,7 +98,6 @@ class Texts:
             "type": "transcript",
             "is_final": final,
             "text": text,
-            "duration": spoken.end,
             "language": spoken.language or self.language,
         }
 

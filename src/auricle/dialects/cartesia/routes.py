@@ -13,9 +13,10 @@ from auricle.core.logging import request_id
 from auricle.desk import Desk
 from auricle.dialects.app import make_app
 from auricle.dialects.cartesia import live, schema, translate
-from auricle.dialects.connection import key_of, peer_of, unless_gone
+from auricle.dialects.connection import answer_in_time, key_of, patience_of, peer_of
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import read_json, take
+from auricle.transcript import Transcript
 
 router = APIRouter()
 router.include_router(live.router)
@@ -56,11 +57,14 @@ async def stt(request: Request) -> Response:
         ticket, wanted = await take(request, DIALECT, partial(translate.to_wanted, raw=raw))
     except BadMedia as error:
         raise translate.explained(error, raw) from error
-    transcript = await unless_gone(request, desk.result(ticket))
-    content = await asyncio.to_thread(
-        translate.from_transcript, transcript, wanted, request_id.get()
-    )
-    return JSONResponse(content, headers={"X-Model": transcript.model})
+
+    async def render(transcript: Transcript) -> Response:
+        content = await asyncio.to_thread(
+            translate.from_transcript, transcript, wanted, request_id.get()
+        )
+        return JSONResponse(content, headers={"X-Model": transcript.model})
+
+    return await answer_in_time(request, desk.result(ticket), render, patience_of(request))
 
 
 @router.post(

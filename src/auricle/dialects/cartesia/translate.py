@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import NoneType
 from typing import Any
 
 import auricle
@@ -70,8 +71,8 @@ def to_wanted(form: Form, raw: RawAudio | None) -> Wanted:
 
 
 def to_model(asked: str) -> str:
-    """Snapshots of ink-whisper (``ink-whisper-2025-06-04``) are ink-whisper."""
-    return re.sub(r"^(ink-whisper)-\d{4}-\d{2}-\d{2}$", r"\1", asked)
+    """Snapshots of a model (``ink-whisper-2025-06-04``) are that model."""
+    return re.sub(r"^(ink-\w+)-\d{4}-\d{2}-\d{2}$", r"\1", asked)
 
 
 def to_grants(body: Mapping[str, Any]) -> tuple[int, list[str]]:
@@ -87,7 +88,7 @@ def to_grants(body: Mapping[str, Any]) -> tuple[int, list[str]]:
     grants = body.get("grants")
     if grants is None:
         grants = {"stt": True, "tts": True}
-    if not isinstance(grants, dict) or not all(type(value) is bool for value in grants.values()):
+    if not isinstance(grants, dict) or {type(each) for each in grants.values()} - {bool, NoneType}:
         raise BadRequest('grants must be an object such as {"stt": true}.')
     if unknown := set(grants) - set(GRANTS):
         raise BadRequest(f"grants can name {', '.join(GRANTS)}, not {min(unknown)!r}.")

@@ -1,9 +1,14 @@
-"""OpenAI's embeddings: the wire, and its route."""
+"""OpenAI's embeddings: the wire, and its route.
+
+Some clients (LangChain's is one) count in tokens and send these instead of text: numbers of the
+vocabulary that OpenAI's embedding models have, which is ``cl100k_base``. They are made text again.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +36,7 @@ _BODY = json_body(
             "dimensions": INTEGER | {"enum": [DIMENSIONS]},
         },
         model=STRING,
-        input={"oneOf": [STRING, array(STRING)]},
+        input={"oneOf": [STRING, array(STRING), array(INTEGER), array(array(INTEGER))]},
     )
 )
 _ERROR = says("What went wrong.", record(error=record(message=STRING)))
@@ -57,6 +62,8 @@ class Wanted:
     """What is asked for."""
 
     texts: tuple[str, ...]
+    """Either these, or tokens of each text."""
+    tokens: tuple[list[int], ...]
     base64: bool
 
 
@@ -71,7 +78,8 @@ async def embeddings(request: Request) -> JSONResponse:
     desk: Desk = request.app.state.desk
     customer = await desk.identify(key_of(request), peer_of(request), DIALECT)
     wanted = to_wanted(await read_json(request, MOST_BODY), desk.texts.embedders)
-    vectors, tokens, model = await unless_gone(request, desk.texts.embed(customer, wanted.texts))
+    texts = wanted.texts or await asyncio.to_thread(_decoded, wanted.tokens)
+    vectors, tokens, model = await unless_gone(request, desk.texts.embed(customer, texts))
     data = [
         {
             "object": "embedding",
@@ -100,22 +108,54 @@ def to_wanted(body: Mapping[str, Any], models: frozenset[str]) -> Wanted:
     form = body.get("encoding_format") or "float"
     if form not in ("float", "base64"):
         raise BadRequest("encoding_format must be 'float' or 'base64'.")
-    if body.get("dimensions", DIMENSIONS) != DIMENSIONS:
+    if body.get("dimensions") not in (None, DIMENSIONS):
         raise BadRequest(f"This model makes vectors of {DIMENSIONS} dimensions.")
-    return Wanted(_texts(body.get("input")), form == "base64")
-
-
-def _texts(given: Any) -> tuple[str, ...]:
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not texts:
-        raise BadRequest("Send 'input': a string, or a list of strings that is not empty.")
-    if len(texts) > MOST_INPUTS:
-        raise BadRequest(f"There are {len(texts):,} inputs; send at most {MOST_INPUTS:,}.")
-    for place, text in enumerate(texts):
-        if isinstance(text, int | list):
-            raise BadRequest("Numbers of tokens cannot be read here: send 'input' as text.")
+    inputs = _inputs(body.get("input"))
+    if isinstance(inputs[0], list):
+        return Wanted((), tuple(map(_tokens, inputs, range(len(inputs)))), form == "base64")
+    for place, text in enumerate(inputs):
         if not isinstance(text, str) or not text:
             raise BadRequest(f"input[{place}] is no string, or an empty one.")
-    if sum(map(len, texts)) > MOST_TEXT:
+    _check_length(sum(map(len, inputs)))
+    return Wanted(tuple(inputs), (), form == "base64")
+
+
+def _inputs(given: Any) -> list[Any]:
+    """One for each text, as a string or as tokens."""
+    alone = isinstance(given, str) or (
+        isinstance(given, list) and given and all(type(token) is int for token in given)
+    )
+    inputs = [given] if alone else given
+    if not isinstance(inputs, list) or not inputs:
+        raise BadRequest(
+            "Send 'input': a string, a list of strings, or tokens of one or several texts."
+        )
+    if len(inputs) > MOST_INPUTS:
+        raise BadRequest(f"There are {len(inputs):,} inputs; send at most {MOST_INPUTS:,}.")
+    return inputs
+
+
+def _tokens(given: Any, place: int) -> list[int]:
+    fits = isinstance(given, list) and all(type(token) is int and token >= 0 for token in given)
+    if not fits or not given:
+        raise BadRequest(f"input[{place}] is no list of tokens, or an empty one.")
+    _check_length(len(given))
+    return list(given)
+
+
+def _decoded(tokens: Sequence[list[int]]) -> tuple[str, ...]:
+    """Texts of tokens. Raises :class:`BadRequest`."""
+    import bpe_openai  # noqa: PLC0415  (80 MB and a second, for clients who send tokens)
+
+    encoding = bpe_openai.get_encoding("cl100k_base")
+    try:
+        texts = tuple(map(encoding.decode, tokens))
+    except KeyError as error:
+        raise BadRequest(f"These are no tokens of cl100k_base: {error.args[0]}.") from error
+    _check_length(sum(map(len, texts)))
+    return texts
+
+
+def _check_length(characters: int) -> None:
+    if characters > MOST_TEXT:
         raise BadRequest(f"The input is longer than {MOST_TEXT:,} characters together.")
-    return tuple(texts)

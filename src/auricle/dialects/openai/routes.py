@@ -13,7 +13,7 @@ from starlette.background import BackgroundTask
 from auricle.core.errors import AuricleError
 from auricle.desk import Desk, Ticket
 from auricle.dialects.app import make_app
-from auricle.dialects.connection import unless_gone
+from auricle.dialects.connection import answer_in_time, patience_of, unless_gone
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
 from auricle.dialects.openai import embeddings, schema, speech, translate
@@ -71,13 +71,17 @@ async def translations(request: Request) -> Response:
 
 async def _answer(request: Request, ticket: Ticket, wanted: translate.Wanted) -> Response:
     desk: Desk = request.app.state.desk
+    delivered = BackgroundTask(desk.delivered, ticket)
     if wanted.stream:
         response = await _stream(request, ticket, wanted)
-    else:
-        transcript = await unless_gone(request, desk.result(ticket))
-        response = await asyncio.to_thread(_render, transcript, wanted)
-    response.background = BackgroundTask(desk.delivered, ticket)
-    return response
+        response.background = delivered
+        return response
+
+    async def render(transcript: Transcript) -> Response:
+        return await asyncio.to_thread(_render, transcript, wanted)
+
+    patience = None if wanted.fmt in translate.TEXTS else patience_of(request)
+    return await answer_in_time(request, desk.result(ticket), render, patience, delivered)
 
 
 def _render(transcript: Transcript, wanted: translate.Wanted) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -80,9 +81,9 @@ async def speech(request: Request) -> Response:
 
 def to_speak(body: Mapping[str, Any]) -> Speak:
     """Read the fields. Raises :class:`BadRequest` and :class:`UnknownModel`."""
-    model = body.get("model")
-    if model not in MODELS:
-        raise UnknownModel(f"Unknown model {str(model)[:100]!r}. Send one of: {', '.join(MODELS)}.")
+    model = str(body.get("model"))
+    if re.sub(r"-\d{4}-\d{2}-\d{2}$", "", model) not in MODELS:  # with or without a snapshot's day
+        raise UnknownModel(f"Unknown model {model[:100]!r}. Send one of: {', '.join(MODELS)}.")
     text = body.get("input")
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("Send 'input': a string that is not empty.")

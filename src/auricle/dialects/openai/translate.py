@@ -157,7 +157,8 @@ def from_transcript(transcript: Transcript, wanted: Wanted) -> dict[str, Any]:
     found |= {"task": wanted.recording.task, "duration": transcript.duration}
     if wanted.fmt == "diarized_json":
         return found | {"segments": list(_said(transcript))}
-    found["language"] = NAMES.get(transcript.language, "")
+    spoken = "en" if wanted.recording.task == "translate" else transcript.language
+    found["language"] = NAMES.get(spoken, "")
     found["segments"] = [_segment(n, each) for n, each in enumerate(transcript.segments)]
     if wanted.words:
         found["words"] = [
@@ -170,8 +171,8 @@ def last_events(transcript: Transcript, wanted: Wanted) -> Iterator[dict[str, An
     """The events after the last words: who said what, if that was asked for, and the whole."""
     if wanted.fmt == "diarized_json":
         yield from _said(transcript)
-    usage = _usage(transcript)
-    yield {"type": "transcript.text.done", "text": transcript.text, "usage": usage}
+    # Without the usage: in this event the SDKs' types have it in tokens alone.
+    yield {"type": "transcript.text.done", "text": transcript.text}
 
 
 def _usage(transcript: Transcript) -> dict[str, Any]:

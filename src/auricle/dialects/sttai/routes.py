@@ -12,7 +12,7 @@ from starlette.background import BackgroundTask
 from auricle.core.errors import AuricleError, Unavailable
 from auricle.desk import Desk, Node
 from auricle.dialects.app import make_app
-from auricle.dialects.connection import key_of, peer_of, unless_gone
+from auricle.dialects.connection import answer_in_time, key_of, peer_of
 from auricle.dialects.errors import retry_headers
 from auricle.dialects.intake import take
 from auricle.dialects.sttai import schema, stream, text_routes, translate, voice_routes
@@ -25,10 +25,16 @@ router.include_router(voice_routes.router)
 
 DIALECT = "sttai"
 
+SDK_PATIENCE_S = 300.0
+"""Seconds of silence after which STT.ai's Python SDK hangs up; it does not say so itself."""
 
-def create_app(desk: Desk) -> FastAPI:
-    """The application that answers ``/v1/*`` and ``/health``."""
-    return make_app(
+
+def create_app(desk: Desk, *, cumulative: bool) -> FastAPI:
+    """The application that answers ``/v1/*`` and ``/health``.
+
+    ``cumulative`` is whether live texts are all that was said, where a client does not say.
+    """
+    app = make_app(
         desk,
         router,
         render_error,
@@ -36,6 +42,8 @@ def create_app(desk: Desk) -> FastAPI:
         description=schema.DESCRIPTION,
         redirect_slashes=True,
     )
+    app.state.cumulative = cumulative
+    return app
 
 
 def render_error(error: AuricleError) -> JSONResponse:
@@ -54,11 +62,14 @@ async def transcribe(request: Request) -> Response:
     """Upload a recording; the answer is its transcript with word times."""
     desk: Desk = request.app.state.desk
     ticket, wanted = await take(request, DIALECT, translate.to_wanted, anonymous=True)
-    transcript = await unless_gone(request, desk.result(ticket))
-    # Hours of words take seconds to lay out: not where everybody else is waiting.
-    response = await asyncio.to_thread(_render, request, transcript, wanted)
-    response.background = BackgroundTask(desk.delivered, ticket)
-    return response
+
+    async def render(transcript: Transcript) -> Response:
+        # Hours of words take seconds to lay out: not where everybody else is waiting.
+        return await asyncio.to_thread(_render, request, transcript, wanted)
+
+    patience = SDK_PATIENCE_S if translate.is_sdk(dict(request.headers)) else None
+    delivered = BackgroundTask(desk.delivered, ticket)
+    return await answer_in_time(request, desk.result(ticket), render, patience, delivered)
 
 
 def _render(request: Request, transcript: Transcript, wanted: translate.Wanted) -> Response:
@@ -97,4 +108,7 @@ async def health(request: Request) -> JSONResponse:
     except Unavailable:
         node = Node(())
     health = translate.health_view(node) | await desk.details(key_of(request), peer_of(request))
-    return JSONResponse(health, 200 if node.workers else 503)
+    if node.workers:
+        return JSONResponse(health)
+    error = "No worker is running, so nothing can be transcribed now. Try again in a moment."
+    return JSONResponse({"error": error} | health, 503)

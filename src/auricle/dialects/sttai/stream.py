@@ -1,8 +1,9 @@
 """``/v1/stream``: live transcription, in the two ways in which STT.ai's clients speak.
 
 Documented: a JSON frame configures the session, and a segment's ``text`` comes when it is final.
-The official SDKs: everything stands in the query, ``text`` is all that was said in the session, and
-an empty frame ends the sound.
+The official SDKs: the key and the rest stand in the query, every message has a ``text``, which is
+all that was said in the session, and an empty frame ends the sound. Who has the key in the query
+for want of headers, as browsers have, and no more than that, may still send the JSON frame.
 """
 
 from __future__ import annotations
@@ -58,16 +59,22 @@ class Config:
 
 def to_config(given: Mapping[str, Any], *, cumulative: bool = False) -> Config:
     """Read a query or a JSON frame. Raises :class:`BadRequest` that names the field."""
-    for name in ("model", "language"):
-        if not isinstance(given.get(name, ""), str):
-            raise BadRequest(f"{name} must be text.")
     request = LiveRequest(
         raw=RawAudio("pcm_s16le", SAMPLE_RATE),
-        model=given.get("model", ""),
-        listening=LiveOptions(language=parse(given.get("language", ""))),
+        model=_said(given, "model"),
+        listening=LiveOptions(language=parse(_said(given, "language"))),
         diarize=_flag(given, "diarize", default=False),
     )
     return Config(request, _flag(given, "cumulative", default=cumulative))
+
+
+def _said(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRequest(f"{name} must be text.")
+    return value
 
 
 def _flag(given: Mapping[str, Any], name: str, *, default: bool) -> bool:
@@ -83,7 +90,7 @@ class Messages:
     def __init__(self, *, cumulative: bool, always: bool = False, most: int | None = None) -> None:
         """``always`` puts a text into every message; ``most`` is how many bytes of it a message
         may hold: the newest are shown."""
-        self._cumulative = cumulative
+        self.cumulative = cumulative
         self._always = always
         self._most = most
         self._said = ""
@@ -92,7 +99,7 @@ class Messages:
 
     def of(self, spoken: Spoken) -> list[dict[str, Any]]:
         """The messages for an update; none where nothing is new."""
-        found = self._growing(spoken) if self._cumulative else self._segments(spoken)
+        found = self._growing(spoken) if self.cumulative else self._segments(spoken)
         partial = (_text(self._open) + spoken.partial).strip()
         message = {"type": "partial", "partial": partial} | _more(spoken)
         if self._always:
@@ -105,7 +112,7 @@ class Messages:
     def final(self) -> dict[str, Any]:
         """The last message."""
         ending = {"type": "transcript", "partial": "", "is_final": True, "final": True}
-        if self._cumulative:
+        if self.cumulative:
             return ending | {"text": self._shortened(self._said)}
         return ending | (self._segment() if self._open else {})
 
@@ -113,6 +120,15 @@ class Messages:
         """What can be said when there is nothing to say."""
         whole = {"text": self._shortened(self._said)} if self._always else {}
         return {"type": "partial", "partial": ""} | whole
+
+    def ready(self) -> dict[str, Any]:
+        """That sound may come."""
+        return {"status": "ready"} | self.alive() | {"type": "ready"}
+
+    def error(self, error: AuricleError) -> dict[str, Any]:
+        """What has gone wrong."""
+        said = self.alive() if self._always else {}
+        return said | {"type": "error", "error": error.message, "code": error.status}
 
     def _growing(self, spoken: Spoken) -> list[dict[str, Any]]:
         """All that is said for good."""
@@ -169,73 +185,84 @@ async def stream(socket: WebSocket) -> None:
     """Samples go in, messages come out; refusals are HTTP answers to the handshake."""
     desk: Desk = socket.app.state.desk
     query = socket.query_params
-    in_query = any(name in query for name in ("token", "model", "language"))
     async with AsyncExitStack() as stack:
         try:
             customer = await desk.identify(key_of(socket), peer_of(socket), DIALECT, anonymous=True)
-            if in_query:
+            if "model" in query or "language" in query:
                 config = to_config(query, cumulative=True)
                 begun = desk.live.session(customer, DIALECT, config.request)
                 call = await stack.enter_async_context(begun)
             else:
                 await desk.live.admit(customer)
         except AuricleError as error:
-            await socket.send_denial_response(_refusal(error))
+            refused = JSONResponse({"error": error.message}, error.status, retry_headers(error))
+            await socket.send_denial_response(refused)
             return
         await socket.accept()
-        if in_query:
-            line = Line(socket, _error)
-            if await _hear(line, call, Messages(cumulative=config.cumulative, always=True)):
+        if "model" in query or "language" in query:
+            messages = Messages(cumulative=config.cumulative, always=True)
+            line = Line(socket, messages.error)
+            await line.send(messages.ready())
+            if await _hear(line, call, messages):
                 await _part(socket, line)
         else:
-            await _documented(socket, desk, customer)
+            await _configured(socket, desk, customer)
 
 
-def _refusal(error: AuricleError) -> JSONResponse:
-    return JSONResponse({"error": error.message}, error.status, retry_headers(error))
-
-
-def _error(error: AuricleError) -> dict[str, Any]:
-    return {"type": "error", "error": error.message, "code": error.status}
-
-
-async def _documented(socket: WebSocket, desk: Desk, customer: Customer) -> None:
-    """The way in which a frame configures the session."""
-    line = Line(socket, _error)
+async def _configured(socket: WebSocket, desk: Desk, customer: Customer) -> None:
+    """The way in which a frame may configure the session."""
+    sdk = "token" in socket.query_params
+    cumulative = sdk or socket.app.state.cumulative
+    messages = Messages(cumulative=cumulative, always=sdk, most=None if sdk else MOST_TEXT)
+    line = Line(socket, messages.error)
     try:
-        found = await _first(socket, line)
+        if sdk:
+            await line.send(messages.ready())
+        found = await _first(socket, line, cumulative=cumulative)
         if found is None:
             return
-        config, sound = found
-        messages = Messages(cumulative=config.cumulative, most=MOST_TEXT)
+        config, frame = found
+        messages.cumulative = config.cumulative
         async with desk.live.session(customer, DIALECT, config.request) as call:
-            if await _hear(line, call, messages, sound):
-                await line.close()
+            if not sdk or frame is None:
+                await line.send(messages.ready())
+            if not await _hear(line, call, messages, frame):
+                return
+        if sdk:
+            await _part(socket, line)
+        else:
+            await line.close()
     except AuricleError as error:
         await line.fail(error)
 
 
-async def _first(socket: WebSocket, line: Line) -> tuple[Config, bytes] | None:
-    """The configuration that comes first; sound that comes instead asks for the defaults.
-    None when the client has gone."""
+async def _first(
+    socket: WebSocket, line: Line, *, cumulative: bool
+) -> tuple[Config, bytes | str | None] | None:
+    """The configuration that comes first; sound that comes instead, or its end, asks for the
+    defaults, and is returned with them. None when the client has gone."""
     async for frame in frames(socket):
-        if isinstance(frame, bytes):
-            return to_config({}), frame
         try:
-            return to_config(_object(frame)), b""
+            if isinstance(frame, bytes) or _stops(frame):
+                return to_config({}, cumulative=cumulative), frame
+            return to_config(_object(frame), cumulative=cumulative), None
         except BadRequest as error:
             await line.wrong(error)
     return None
 
 
-async def _hear(line: Line, call: LiveCall, messages: Messages, sound: bytes = b"") -> bool:
-    """Hear a session to its final message; ``sound`` has come already. Returns whether the client
-    is still there."""
+async def _hear(
+    line: Line, call: LiveCall, messages: Messages, first: bytes | str | None = None
+) -> bool:
+    """Hear a session to its final message; its first frame may have come already. Returns whether
+    the client is still there."""
     ended = False
 
     async def obey(frame: bytes | str) -> None:
         nonlocal ended
         stops = not frame if isinstance(frame, bytes) else _stops(frame)
+        if not stops and isinstance(frame, str):
+            raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
         if ended:
             return
         ended = stops
@@ -246,9 +273,8 @@ async def _hear(line: Line, call: LiveCall, messages: Messages, sound: bytes = b
 
     breathing = asyncio.create_task(_breathe(line, messages))
     try:
-        await line.send({"status": "ready"} | messages.alive() | {"type": "ready"})
-        if sound:
-            await call.send(sound)
+        if first is not None:
+            await obey(first)
         if not await line.hear(call, obey, messages.of):
             return False
     finally:
@@ -258,11 +284,12 @@ async def _hear(line: Line, call: LiveCall, messages: Messages, sound: bytes = b
 
 
 def _stops(frame: str) -> bool:
-    """Whether a text frame ends the sound: nothing else may be said. Raises
-    :class:`BadRequest`."""
-    if _object(frame).get("action") == "stop":
-        return True
-    raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
+    """Whether a text frame ends the sound. Raises :class:`BadRequest` for what is no object, or an
+    unknown action."""
+    action = _object(frame).get("action")
+    if action not in (None, "stop"):
+        raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
+    return action == "stop"
 
 
 async def _part(socket: WebSocket, line: Line) -> None:

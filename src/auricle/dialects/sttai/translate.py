@@ -104,9 +104,14 @@ def wants_json(headers: dict[str, str]) -> bool:
     STT.ai's own Python SDK calls ``.json()`` on every answer, whatever format it asked for.
     """
     accept = headers.get("accept", "")
-    return headers.get("user-agent", "").startswith("stt-ai-python/") or (
+    return is_sdk(headers) or (
         "application/json" in accept and "*/*" not in accept and "text/" not in accept
     )
+
+
+def is_sdk(headers: dict[str, str]) -> bool:
+    """Whether STT.ai's Python SDK asks."""
+    return headers.get("user-agent", "").startswith("stt-ai-python/")
 
 
 def models_view(models: tuple[Model, ...]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ class KeySerializer(serializers.ModelSerializer[ApiKey]):
         model = ApiKey
         fields: ClassVar = ["id", "name", "prefix", "created", "last_used", "revoked"]
         read_only_fields: ClassVar = ["prefix", "created", "last_used", "revoked"]
+        extra_kwargs: ClassVar = {"name": {"default": "API key"}}
 
 
 class NewKeySerializer(KeySerializer):

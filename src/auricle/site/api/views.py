@@ -54,10 +54,14 @@ class AnyAccept(DefaultContentNegotiation):
 
 
 class AccountView(generics.RetrieveUpdateAPIView[Account]):
-    """The account that the key belongs to: plan, credits, preferences."""
+    """The account that the key belongs to: plan, credits, preferences. What a change leaves out
+    stays as it is, by PUT as by PATCH."""
 
     serializer_class = serializers.AccountSerializer
-    http_method_names = ("get", "patch", "head", "options")
+    http_method_names = ("get", "put", "patch", "head", "options")
+
+    def put(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.partial_update(request, *args, **kwargs)
 
     def get_object(self) -> Account:
         return account_of(self.request)
@@ -95,6 +99,7 @@ class TranscriptFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="by_status", help_text="completed, processing, failed"
     )
     language = django_filters.CharFilter(method="by_language")
+    date = django_filters.DateFilter("created", "date", help_text="that day alone (UTC)")
     date_from = django_filters.DateFilter("created", "date__gte", help_text="first day (UTC)")
     date_to = django_filters.DateFilter("created", "date__lte", help_text="last day (UTC)")
     search = django_filters.CharFilter(method="by_words", help_text="words that were said")
