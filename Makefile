@@ -53,7 +53,8 @@ $(EMBEDDINGS): | $(VENV)/.run
 $(TEXT_MODELS): | $(VENV)/.run
 	$(BIN)/auricle models pull $(notdir $(patsubst %/.,%,$@))
 
-$(SPEAKERS): | $(VENV)/.run
+# After base: each compiles kernels, and numba does not expect two that keep the same ones.
+$(SPEAKERS): | $(AURICLE_MODELS)/base/model.bin
 	$(BIN)/auricle models pull speakers --source packages
 
 demo: setup  ## transcribe a real recording through a real server

@@ -216,9 +216,14 @@ def drill(data: Path, models: Path, recording: Path, kills: int, seed: int) -> F
         load = Load(ours, _customer(ours), Talks(recording, seed))
         undisturbed = {n: spans(load.send(load.talks.next(n))) for n in LENGTHS}
         killer = Killer(ours, seed)
-        with load.running(timeout_s=180):
+        with load.running(timeout_s=600):
             killer.kill(kills)
-        eventually(lambda: not _unfinished(ours), "the last transcription to end", 120)
+        uploads = ours.data / "uploads"
+        eventually(
+            lambda: not _unfinished(ours) and not any(uploads.iterdir()),
+            "the last transcription to end",
+            300,
+        )
         complaints = [*audit(ours, load, undisturbed)]
         [(rows, taken_over)] = ours.query(
             "SELECT count(*), count(*) FILTER (WHERE attempt > 1) FROM library_transcript"

@@ -24,7 +24,7 @@ from auricle.postgres import address
 T = TypeVar("T")
 Environment = dict[str, str]
 
-START_S = 90.0
+START_S = 180.0
 """Seconds that a process may take to be ready, on a busy machine."""
 
 RESTART_S = 0.2

@@ -223,5 +223,5 @@ def test_a_cancelled_transcription_lets_the_diarizer_go(models_dir: Path) -> Non
     with speakers.beside(blocks_of(clip(FRENCH)), Asked(diarize=True)) as listening:
         next(listening.blocks)
     assert listening._thread is not None
-    listening._thread.join(5)
+    listening._thread.join(60)
     assert not listening._thread.is_alive()

@@ -235,7 +235,7 @@ def test_a_killed_owner_takes_the_server_along_and_the_next_one_starts(home: Pat
     began = time.monotonic()
     with cluster_in(home).own() as mine:
         assert mine
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         assert servers(home) == [postmaster(home).pid]
         assert ended(old)
         assert query(mine.url, "SELECT word FROM kept") == "kept"
@@ -265,7 +265,7 @@ def test_a_killed_server_is_noticed_and_started_again(home: Path) -> None:
         assert cluster.ensure() is False
         with psycopg.connect(mine.url) as busy:
             postmaster(home).kill()
-            assert cluster.wait(5) == -signal.SIGKILL
+            assert cluster.wait(60) == -signal.SIGKILL
             assert cluster.ensure() is True
             with pytest.raises(psycopg.OperationalError):
                 busy.execute("SELECT 1")
@@ -281,7 +281,7 @@ def test_the_thread_that_starts_it_again_may_end(home: Path) -> None:
     with cluster.own() as mine:
         assert mine
         postmaster(home).kill()
-        cluster.wait(5)
+        cluster.wait(60)
         caller = Thread(target=cluster.ensure)
         caller.start()
         caller.join()
