@@ -70,7 +70,7 @@ def test_every_answer_is_one_that_was_announced(
             *(str(Path(sys.executable).with_name("st")), "run", str(document)),
             *("--url", attacked.url, "--header", key),
             *("--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", EXAMPLES),
-            *("--max-time", "45", "--request-timeout", "120", "--generation-deterministic"),
+            *("--max-time", "20", "--request-timeout", "120", "--generation-deterministic"),
             *("--no-shrink", "--no-color", "--warnings", "off", "--continue-on-failure"),
         ],
         cwd=tmp_path,
