@@ -158,7 +158,7 @@ def test_a_model_that_is_not_installed_names_the_command(
     ("method", "path", "status"),
     [("GET", "/v1/nothing", 404), ("GET", "/v1/transcribe", 405), ("DELETE", "/v1/models", 405),
      ("GET", "/api/v1/nothing", 404), ("GET", "/api/v1/nothing/", 404),
-     ("PUT", "/api/v1/account/", 405), ("GET", "/api/v1/transcripts/987654321/", 404)],
+     ("POST", "/api/v1/account/", 405), ("GET", "/api/v1/transcripts/987654321/", 404)],
 )  # fmt: skip
 def test_every_error_has_the_same_shape(
     api: httpx.Client, method: str, path: str, status: int

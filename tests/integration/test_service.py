@@ -130,8 +130,8 @@ def test_a_key_is_shown_once_and_opens_nothing_when_revoked(
     assert made["key"] not in listed
     assert api(quick, owner).delete(f"keys/{made['id']}/").status_code == 204
     assert api(quick, mine).get("account/").status_code == 401
-    assert api(quick, owner).post("keys/", json={}).json() == {
-        "error": "name: This field is required."
+    assert api(quick, owner).post("keys/", json={"name": ""}).json() == {
+        "error": "name: This field may not be blank."
     }
 
 
@@ -149,6 +149,9 @@ def test_the_account_shows_plan_and_credits_and_takes_preferences(
         client.patch("account/", json={"plan": "owner", "id": 1, "credits": 9}).status_code == 200
     )
     assert client.get("account/").json()["plan"]["id"] == "free"
+    changed = client.put("account/", json={"keep_audio_days": 3}).json()
+    assert (changed["name"], changed["keep_audio_days"]) == ("Newsroom", 3)
+    assert client.post("keys/").json()["name"] == "API key", "nothing has to be said of a key"
     used = client.get("usage/").json()
     assert len(used["days"]) == 30
     assert used["days"][-1]["requests"] == used["total_requests"] == 1
