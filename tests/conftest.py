@@ -110,14 +110,11 @@ class Server:
 
     def worker_pid(self) -> int:
         """Process id of the worker that is registered now."""
-
-        def workers() -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = httpx.get(f"{self.url}/health", headers=self.auth).json()[
-                "workers"
-            ]
-            return found
-
-        return int(eventually(workers, "a worker")[-1]["pid"])
+        health = f"{self.url}/health"
+        workers = eventually(
+            lambda: httpx.get(health, headers=self.auth).json()["workers"], "a worker"
+        )
+        return int(workers[-1]["pid"])
 
     def cast(self, name: str, plan: str = "free", minutes: int = 0) -> dict[str, str]:
         """The headers of somebody with an account of their own."""

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidS
 
 from conftest import Server
 from dialects.conftest import Script
+from processes import eventually
 
 BEST = "best of times"
 CHUNK = 3200
@@ -70,16 +71,12 @@ def test_sttai_python(server: Server, pcm: bytes) -> None:
     messages: list[dict[str, Any]] = []
     client = STTClient(server.key, base_url=server.url)
     stream = client.stream(callback=messages.append, model="large-v3-turbo", language="en")
-    deadline = time.monotonic() + 60
-    while not (stream._ws.sock and stream._ws.sock.connected) and time.monotonic() < deadline:
-        time.sleep(0.05)  # it waits for half a second by itself
+    # It waits for half a second by itself.
+    eventually(lambda: stream._ws.sock and stream._ws.sock.connected, "the handshake")
     for at in range(0, len(pcm), CHUNK):
         stream.send(pcm[at : at + CHUNK])
     stream._ws.send(b"", opcode=2)  # finish(), but for its wait of half a minute
-    deadline = time.monotonic() + 90
-    while stream._final_result is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    final = stream._final_result
+    final = eventually(lambda: stream._final_result, "the final message", 90)
     stream.close()
     assert final["is_final"]
     assert BEST in final["text"]

@@ -169,13 +169,17 @@ def slow(tmp_path: Path, models_dir: Path) -> Iterator[Server]:
     stop_server(running)
 
 
-def test_a_stream_tells_the_words_while_the_rest_is_being_heard(
-    slow: Server, recording: Path, tmp_path: Path
-) -> None:
-    """Two minutes come in several batches: the first words long before the last."""
+@pytest.fixture
+def long(recording: Path, tmp_path: Path) -> Path:
+    """Two minutes."""
     samples, rate = read_wav(recording)
-    long = tmp_path / "long.wav"
-    long.write_bytes(wav(np.tile(samples, 3), rate=rate))
+    file = tmp_path / "long.wav"
+    file.write_bytes(wav(np.tile(samples, 3), rate=rate))
+    return file
+
+
+def test_a_stream_tells_the_words_while_the_rest_is_being_heard(slow: Server, long: Path) -> None:
+    """Two minutes come in several batches: the first words long before the last."""
     client = OpenAI(api_key=slow.key, base_url=f"{slow.url}/v1", max_retries=0)
     with client.audio.transcriptions.create(file=long, model="whisper-1", stream=True) as stream:
         events = list(stream)
@@ -185,13 +189,8 @@ def test_a_stream_tells_the_words_while_the_rest_is_being_heard(
     assert "".join(deltas) == events[-1].text
 
 
-def test_clients_that_hang_up_in_silence_are_kept_waiting(
-    slow: Server, recording: Path, tmp_path: Path
-) -> None:
+def test_clients_that_hang_up_in_silence_are_kept_waiting(slow: Server, long: Path) -> None:
     """Two minutes take longer than this one is willing to wait; JSON may begin with blanks."""
-    samples, rate = read_wav(recording)
-    long = tmp_path / "long.wav"
-    long.write_bytes(wav(np.tile(samples, 3), rate=rate))
     patience = httpx.Timeout(60, read=6)
     client = Cartesia(api_key=slow.key, base_url=slow.url, max_retries=0, timeout=patience)
     began = time.monotonic()

@@ -44,19 +44,18 @@ def speakers(folder: Path, windows: range, frames: range) -> None:
         networks.voice_frames(noise(count, 80))
 
 
-def whisper(engine: Engine, seconds: tuple[float, ...], beams: tuple[int, ...]) -> None:
+def whisper(engine: Engine, *seconds: float) -> None:
     """Windows of many lengths, several of them at a time."""
 
-    async def hear(length: float, beam: int) -> None:
+    async def hear(length: float) -> None:
         encoded = await Encode(noise(round(length * RATE)))
         await Detect(encoded)
-        found = await Decode(encoded, engine.tokens.prompt("en", "transcribe"), beam, 0.0)
+        found = await Decode(encoded, engine.tokens.prompt("en", "transcribe"), 1, 0.0)
         start = engine.tokens.start_sequence("en", "transcribe")
         await Align(encoded, start, found.tokens[:40] or tuple(range(1000, 1010)), length)
 
     scheduler = Scheduler()
-    futures = [scheduler.submit(engine, hear(each, beam)) for each in seconds for beam in beams]
-    for future in futures:
+    for future in [scheduler.submit(engine, hear(each)) for each in seconds]:
         future.result()
 
 
@@ -64,12 +63,12 @@ def main(models: Path, front: bool) -> None:
     # Once as usual: what is loaded on the way is not meant, and takes long under guard.
     silences(range(1, 2))
     speakers(ModelStore(models).path(SPEAKERS), range(1, 2), range(20, 22, 2))
-    whisper(CPUEngine("base", models / "base", 2), (1.0,), (1,))
+    whisper(CPUEngine("base", models / "base", 2), 1.0)
     error = ctypes.CDLL(None).guard(ctypes.c_size_t(SMALLEST), front)
     assert not error, f"no room for guarded memory: error {error}"
     silences(range(1, 15))
     speakers(ModelStore(models).path(SPEAKERS), range(1, 8), range(20, 62, 6))
-    whisper(CPUEngine("base", models / "base", 2), (0.1, 0.5, 3.3, 7.7, 29.0), (1,))
+    whisper(CPUEngine("base", models / "base", 2), 0.1, 0.5, 3.3, 7.7, 29.0)
     print("all kernels stay within their arrays")
 
 

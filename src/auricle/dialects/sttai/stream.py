@@ -243,9 +243,10 @@ async def _first(
     defaults, and is returned with them. None when the client has gone."""
     async for frame in frames(socket):
         try:
-            if isinstance(frame, bytes) or _stops(frame):
+            given = {} if isinstance(frame, bytes) else _object(frame)
+            if isinstance(frame, bytes) or (given.get("action") is not None and _stops(frame)):
                 return to_config({}, cumulative=cumulative), frame
-            return to_config(_object(frame), cumulative=cumulative), None
+            return to_config(given, cumulative=cumulative), None
         except BadRequest as error:
             await line.wrong(error)
     return None
@@ -261,8 +262,6 @@ async def _hear(
     async def obey(frame: bytes | str) -> None:
         nonlocal ended
         stops = not frame if isinstance(frame, bytes) else _stops(frame)
-        if not stops and isinstance(frame, str):
-            raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
         if ended:
             return
         ended = stops
@@ -284,12 +283,11 @@ async def _hear(
 
 
 def _stops(frame: str) -> bool:
-    """Whether a text frame ends the sound. Raises :class:`BadRequest` for what is no object, or an
-    unknown action."""
-    action = _object(frame).get("action")
-    if action not in (None, "stop"):
-        raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
-    return action == "stop"
+    """Whether a text frame ends the sound: nothing else may be said. Raises
+    :class:`BadRequest`."""
+    if _object(frame).get("action") == "stop":
+        return True
+    raise BadRequest(f'Send {{"action": "stop"}} to finish, not {frame[:80]!r}.')
 
 
 async def _part(socket: WebSocket, line: Line) -> None:
